@@ -1,0 +1,21 @@
+//! The vocabulary of Eunoe: ids, limits, error codes and the codec of stored forms.
+//!
+//! Every other crate depends on this one; it depends on no other crate of the project and does no I/O.
+//! Ids that name a person's key (`Kid`) never show themselves through `Debug` or `Display`: logs, traces
+//! and errors must not link a line to a data subject.
+
+mod codec;
+mod error;
+mod ids;
+pub mod limits;
+mod log_position;
+mod time;
+
+pub use codec::{DecodeError, Decoder, Encoder};
+pub use error::{ErrorCode, Fault, Outcome, Retry};
+pub use ids::{
+    BootId, ConversationId, GroupId, Incarnation, Kid, MessageId, NodeId, Realm, RequestMac, Seq, TenantId,
+    TenantIdError, VirtualShard,
+};
+pub use log_position::LogPosition;
+pub use time::{Day, TimeMs};
