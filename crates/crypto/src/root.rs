@@ -1,0 +1,63 @@
+//! The epoch root: the one key that everything hangs on, never in a log, a snapshot or a backup.
+
+use eunoe_types::{DecodeError, Decoder};
+
+use crate::commitment::root_commitment;
+use crate::tree::PageKeys;
+use crate::{Commitment, Entropy, KeyArena, KeyError, LockedKey, SecretBytes, SecretKey};
+
+const VERSION: u8 = 1;
+/// The whole root. Shares of it will be another form.
+const FORM_WHOLE: u8 = 0;
+
+/// The root of one epoch.
+#[derive(Debug)]
+pub struct RootKey(LockedKey);
+
+impl RootKey {
+    /// A fresh root.
+    pub fn generate(arena: &KeyArena, entropy: &mut dyn Entropy) -> Result<Self, KeyError> {
+        let key = SecretKey::generate(entropy)?;
+        Ok(Self(arena.store(&key)?))
+    }
+
+    /// The public commitment to it.
+    pub fn commitment(&self) -> Commitment {
+        root_commitment(&self.0)
+    }
+
+    /// The keys that the `meta` page and both trees' top pages are sealed under.
+    pub fn page_keys(&self) -> PageKeys {
+        PageKeys::derive(&self.0)
+    }
+
+    /// The form that a vault keeps and an unsealed peer hands over.
+    pub fn encode(&self) -> SecretBytes {
+        let mut bytes = Vec::with_capacity(2 + SecretKey::BYTES);
+        bytes.extend_from_slice(&[VERSION, FORM_WHOLE]);
+        bytes.extend_from_slice(self.0.expose());
+        SecretBytes::new(bytes)
+    }
+
+    /// Reads that form. Whoever calls compares [`commitment`](Self::commitment) with the epoch's.
+    pub fn decode(arena: &KeyArena, bytes: &SecretBytes) -> Result<Self, KeyError> {
+        let key = read_whole(bytes.expose())?;
+        Ok(Self(arena.store(&key)?))
+    }
+}
+
+fn read_whole(bytes: &[u8]) -> Result<SecretKey, DecodeError> {
+    let mut d = Decoder::new(bytes);
+    for expected in [VERSION, FORM_WHOLE] {
+        let found = d.u8()?;
+        if found != expected {
+            return Err(DecodeError::UnknownTag(found));
+        }
+    }
+    let key: &[u8; SecretKey::BYTES] = d
+        .fixed(SecretKey::BYTES)?
+        .try_into()
+        .map_err(|_| DecodeError::Truncated)?;
+    d.finish()?;
+    Ok(SecretKey::from_bytes(key))
+}

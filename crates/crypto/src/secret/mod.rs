@@ -1,0 +1,9 @@
+//! Memory that holds secrets: wiped when freed, never printed, compared in constant time.
+
+mod arena;
+mod secret_bytes;
+mod secret_key;
+
+pub use arena::{ArenaError, KeyArena, LockedKey, Locking};
+pub use secret_bytes::SecretBytes;
+pub use secret_key::SecretKey;
