@@ -18,6 +18,8 @@ pub const TENANT_BYTES_MAX: usize = 64;
 pub const TITLE_BYTES_MAX: usize = 1_024;
 /// Participants of one conversation.
 pub const PARTICIPANTS_MAX: usize = 256;
+/// Purposes of one conversation.
+pub const PURPOSES_MAX: usize = 16;
 /// Bytes of a purpose's name.
 pub const PURPOSE_BYTES_MAX: usize = 64;
 /// Messages or conversations on one page.

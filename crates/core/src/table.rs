@@ -1,0 +1,60 @@
+//! Keys of rows: one leading byte names the table. Byte 0 belongs to the store. Numbers are big-endian, so that
+//! the order of keys is the order of things. The bytes are part of the stored format and never change meaning.
+
+/// Data groups: a conversation's fixed part.
+pub(crate) const CONVERSATION: u8 = 0x10;
+/// Data groups: a conversation's moving part.
+pub(crate) const HEAD: u8 = 0x11;
+/// Data groups: participant by number.
+pub(crate) const PARTICIPANT: u8 = 0x12;
+/// Data groups: numbered key sets of a conversation.
+pub(crate) const KEY_SET: u8 = 0x13;
+/// Data groups: message by sequence number.
+pub(crate) const MESSAGE: u8 = 0x14;
+/// Data groups: sequence number and request MAC by message id; both the dedup row and the index of ids.
+pub(crate) const MESSAGE_ID: u8 = 0x15;
+/// Data groups: conversations by the kid of somebody who takes part or owns parts.
+pub(crate) const SUBJECT: u8 = 0x16;
+
+/// Control group: what genesis fixed.
+pub(crate) const GENESIS: u8 = 0x20;
+/// Control group: nodes, removed ones included.
+pub(crate) const NODE: u8 = 0x21;
+/// Control group: interior pages of the key trees.
+pub(crate) const PAGE: u8 = 0x22;
+/// Control group: rows of the key trees.
+pub(crate) const LEAF_ROW: u8 = 0x23;
+/// Control group: pages staged for genesis.
+pub(crate) const STAGED_PAGE: u8 = 0x24;
+/// Control group: the cluster version.
+pub(crate) const VERSION: u8 = 0x25;
+/// Control group: state of a key by its kid.
+pub(crate) const KEY_STATE: u8 = 0x26;
+/// Control group: entries of the transparency log.
+pub(crate) const EVENT: u8 = 0x27;
+/// Control group: the transparency log's frontier.
+pub(crate) const FRONTIER: u8 = 0x28;
+/// Control group: processes that were ever given a root.
+pub(crate) const RAM_SET: u8 = 0x29;
+/// Control group: generation of a leaf page whose key was replaced.
+pub(crate) const PAGE_GENERATION: u8 = 0x2a;
+
+/// A key of `table` from its parts.
+pub(crate) fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(table);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// The first key after all keys that begin with `prefix`.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}
