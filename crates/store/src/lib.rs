@@ -6,8 +6,12 @@
 //!
 //! Nothing here knows what a key or a message is: all bytes were sealed before they were proposed.
 
+mod disk;
 mod log_engine;
+pub mod segment;
+mod span;
 mod state_engine;
 
 pub use log_engine::{Completion, GroupLog, LogEngine, LogRecord};
+pub use segment::{LogStats, SegmentLog, SegmentLogOptions};
 pub use state_engine::{StateEngine, StateFactory};
