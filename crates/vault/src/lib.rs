@@ -1,1 +1,15 @@
-//! placeholder
+//! Erasable vaults: the only places where an epoch's root outlives the process, built to forget.
+//!
+//! A vault keeps a few small secrets, each in a slot of its own, and can destroy one so that it is gone from
+//! the medium rather than only unlinked. Nothing else of Eunoe writes a root to a disk.
+#![forbid(unsafe_code)]
+
+mod descriptor;
+mod error;
+mod file;
+mod vault;
+
+pub use descriptor::{VaultClass, VaultDescriptor};
+pub use error::VaultError;
+pub use file::{FileVault, FileVaultOptions, SECRET_BYTES_MAX, SLOTS};
+pub use vault::{Destroyed, ErasableVault, Slot};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// Bytes that are wiped when dropped.
@@ -32,6 +32,11 @@ impl SecretBytes {
         self.0.is_empty()
     }
 
+    /// Whether both are the same, in constant time for one length.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// Forgets all but the first `len` bytes; the rest is wiped on drop.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.0.truncate(len);
@@ -41,12 +46,6 @@ impl SecretBytes {
 impl From<&[u8]> for SecretBytes {
     fn from(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
-    }
-}
-
-impl ConstantTimeEq for SecretBytes {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use crate::{Entropy, EntropyError};
 
 /// 32 secret bytes, wiped when dropped.
 ///
-/// It has no `Clone` and no `==`: a copy is asked for by name, and a comparison takes constant time
-/// ([`ConstantTimeEq`]).
+/// It has no `Clone` and no `==`: a copy is asked for by name, and a comparison takes constant time.
 #[repr(transparent)]
 pub struct SecretKey([u8; SecretKey::BYTES]);
 
@@ -45,15 +44,14 @@ impl SecretKey {
         &mut self.0
     }
 
+    /// Whether both are the same, in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// A second copy.
     pub fn duplicate(&self) -> Self {
         Self(self.0)
-    }
-}
-
-impl ConstantTimeEq for SecretKey {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
     }
 }
 

@@ -1,0 +1,62 @@
+//! Why a vault refused or failed. No error carries a secret.
+
+use std::io;
+
+use crate::Slot;
+
+/// Why a vault did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The medium may keep copies of what is overwritten.
+    #[error("the vault's medium cannot forget: {0}")]
+    Medium(String),
+    /// Another process has the vault open.
+    #[error("another process has the vault open")]
+    InUse,
+    /// The vault's file is not one, or is damaged beyond its second copy.
+    #[error("the vault is damaged: {0}")]
+    Damaged(&'static str),
+    /// The file is readable by others than its owner.
+    #[error("the vault's file is accessible to others: mode {0:o} instead of 600")]
+    Permissions(u32),
+    /// The slot holds another secret.
+    #[error("slot {}.{} holds another secret", .0.epoch, .0.attempt)]
+    Taken(Slot),
+    /// The vault has no such slot.
+    #[error("no slot {}.{}", .0.epoch, .0.attempt)]
+    NotFound(Slot),
+    /// The slot is half destroyed or was changed: it gives nothing back.
+    #[error("slot {}.{} is dead", .0.epoch, .0.attempt)]
+    Dead(Slot),
+    /// All slots hold something.
+    #[error("the vault is full")]
+    Full,
+    /// The secret is larger than a slot takes.
+    #[error("the secret is too large for a slot")]
+    TooLarge,
+    /// What was read back is not what was written.
+    #[error("the medium did not keep what was written")]
+    ReadBack,
+    /// The vault's cipher or source of randomness failed.
+    #[error(transparent)]
+    Seal(#[from] eunoe_crypto::SealError),
+    /// The system refused.
+    #[error("{what}")]
+    Io {
+        /// Verb and object.
+        what: &'static str,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl VaultError {
+    /// For `map_err`: names what failed.
+    pub(crate) fn io<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Io {
+            what,
+            source: source.into(),
+        }
+    }
+}
