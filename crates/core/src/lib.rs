@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 
+pub mod control;
 pub mod data;
 mod machine;
 mod state_view;

@@ -1,1 +1,19 @@
-//! placeholder
+//! Custody of keys while they are in memory: the keyring, and the making of keys and of a realm's first tree.
+//!
+//! Everything here is a machine without I/O: rows are read from a view that the caller gives, new rows are
+//! returned for the caller to propose. The caller holds the control barrier (erasure.md R2) before it asks for a
+//! key that opens something.
+#![forbid(unsafe_code)]
+
+mod create;
+mod error;
+mod genesis;
+mod held;
+mod keyring;
+mod pages;
+
+pub use create::PreparedKey;
+pub use error::KeyringError;
+pub use genesis::{PreparedGenesis, prepare_genesis};
+pub use held::HeldKey;
+pub use keyring::{Conversation, Keyring, KeyringLimits, Tenant, Unsealed};

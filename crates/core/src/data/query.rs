@@ -9,7 +9,7 @@ use crate::{ScanRange, StateView, table};
 
 /// Decodes what is under a key, if anything is.
 fn decoded<T>(
-    view: &impl StateView,
+    view: &dyn StateView,
     key: &[u8],
     decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, Fault> {
@@ -17,18 +17,18 @@ fn decoded<T>(
 }
 
 /// The fixed part of a conversation.
-pub fn conversation(view: &impl StateView, id: &ConversationId) -> Result<Option<ConversationRow>, Fault> {
+pub fn conversation(view: &dyn StateView, id: &ConversationId) -> Result<Option<ConversationRow>, Fault> {
     decoded(view, &ConversationRow::key(id), ConversationRow::decode)
 }
 
 /// The moving part of a conversation.
-pub fn head(view: &impl StateView, id: &ConversationId) -> Result<Option<HeadRow>, Fault> {
+pub fn head(view: &dyn StateView, id: &ConversationId) -> Result<Option<HeadRow>, Fault> {
     decoded(view, &HeadRow::key(id), HeadRow::decode)
 }
 
 /// One participant.
 pub fn participant(
-    view: &impl StateView,
+    view: &dyn StateView,
     id: &ConversationId,
     number: u32,
 ) -> Result<Option<ParticipantRow>, Fault> {
@@ -36,7 +36,7 @@ pub fn participant(
 }
 
 /// All participants, in the order of their numbers.
-pub fn participants(view: &impl StateView, id: &ConversationId) -> Result<Vec<ParticipantRow>, Fault> {
+pub fn participants(view: &dyn StateView, id: &ConversationId) -> Result<Vec<ParticipantRow>, Fault> {
     let prefix = table::key(table::PARTICIPANT, &[id.as_bytes()]);
     let rows = view.scan(&ScanRange {
         from: &prefix,
@@ -50,7 +50,7 @@ pub fn participants(view: &impl StateView, id: &ConversationId) -> Result<Vec<Pa
 
 /// The number under which somebody takes part.
 pub fn participant_number(
-    view: &impl StateView,
+    view: &dyn StateView,
     id: &ConversationId,
     kid: &Kid,
 ) -> Result<Option<u32>, Fault> {
@@ -59,18 +59,18 @@ pub fn participant_number(
 }
 
 /// A key set by its number.
-pub fn key_set(view: &impl StateView, id: &ConversationId, number: u32) -> Result<Option<KeySetRow>, Fault> {
+pub fn key_set(view: &dyn StateView, id: &ConversationId, number: u32) -> Result<Option<KeySetRow>, Fault> {
     decoded(view, &KeySetRow::key(id, number), KeySetRow::decode)
 }
 
 /// One message.
-pub fn message(view: &impl StateView, id: &ConversationId, seq: Seq) -> Result<Option<MessageRow>, Fault> {
+pub fn message(view: &dyn StateView, id: &ConversationId, seq: Seq) -> Result<Option<MessageRow>, Fault> {
     decoded(view, &MessageRow::key(id, seq), MessageRow::decode)
 }
 
 /// The place of a message that is known by its id.
 pub fn message_seq(
-    view: &impl StateView,
+    view: &dyn StateView,
     id: &ConversationId,
     message: &MessageId,
 ) -> Result<Option<Seq>, Fault> {
@@ -80,7 +80,7 @@ pub fn message_seq(
 /// Messages from `from` to `to`, both included, in the order asked for. Ends early at `bytes_max`, but never before
 /// the first message.
 pub fn messages(
-    view: &impl StateView,
+    view: &dyn StateView,
     id: &ConversationId,
     (from, to): (Seq, Seq),
     backward: bool,
@@ -100,7 +100,7 @@ pub fn messages(
 /// The first message at or after `time`; one past the last message if there is none. Times never go back in a
 /// conversation, so this is a binary search.
 pub fn seq_at_time(
-    view: &impl StateView,
+    view: &dyn StateView,
     id: &ConversationId,
     time: TimeMs,
     last: Seq,
@@ -121,7 +121,7 @@ pub fn seq_at_time(
 
 /// Conversations that a kid takes part in or owns parts of, in the order of their ids, after `after`.
 pub fn conversations_of(
-    view: &impl StateView,
+    view: &dyn StateView,
     kid: &Kid,
     after: Option<&ConversationId>,
     rows_max: usize,

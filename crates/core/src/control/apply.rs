@@ -1,0 +1,220 @@
+//! `apply` of the control machine.
+
+use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
+
+use super::command::{Command, Genesis, NewKey, Page};
+use super::event::Event;
+use super::reply::{KeyOutcome, Rejection, Reply};
+use super::row::{
+    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key, ram_set_key,
+    staged_page_key, version_key,
+};
+use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
+
+/// The machine of the control group.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ControlMachine;
+
+/// A command's answer: both sides are replies, a fault is not.
+type Answer = Result<Reply, Rejection>;
+
+impl Machine for ControlMachine {
+    fn apply(&self, txn: &mut Txn<'_>, _at: LogPosition, command: &[u8]) -> Result<Applied, Fault> {
+        let answer = match &Command::decode(command)? {
+            Command::StagePages { attempt, pages } => stage(txn, *attempt, pages)?,
+            Command::Genesis(genesis) => begin(txn, genesis)?,
+            Command::CreateKeys { keys, .. } => create_keys(txn, keys)?,
+            Command::AdmitNode(node) => admit(txn, node)?,
+            Command::RemoveNode(node) => remove(txn, *node)?,
+            Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
+            Command::RaiseVersion(version) => raise(txn, *version)?,
+        };
+        let effects = if answer.is_ok() { vec![Effect::ControlChanged] } else { Vec::new() };
+        Ok(Applied { reply: answer.unwrap_or_else(Reply::Rejected).encode(), effects })
+    }
+}
+
+fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
+    Ok(txn.get(&GenesisRow::key())?.map(|bytes| GenesisRow::decode(&bytes)).transpose()?)
+}
+
+fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
+    Ok(txn.get(&NodeRow::key(id))?.map(|bytes| NodeRow::decode(&bytes)).transpose()?)
+}
+
+fn stage(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
+    if genesis(txn)?.is_some() {
+        return Ok(Err(Rejection::GenesisDone));
+    }
+    for page in pages {
+        // A later attempt overwrites what an abandoned one left.
+        let value = [&attempt.to_be_bytes()[..], page.sealed].concat();
+        txn.put(staged_page_key(page.name), value);
+    }
+    Ok(Ok(Reply::Done))
+}
+
+fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
+    if genesis(txn)?.is_some() {
+        return Ok(Err(Rejection::GenesisDone));
+    }
+    let mut staged = Vec::with_capacity(new.pages.len());
+    for name in &new.pages {
+        match txn.get(&staged_page_key(*name))? {
+            Some(value) if value.starts_with(&new.attempt.to_be_bytes()) => staged.push((*name, value)),
+            _ => return Ok(Err(Rejection::PagesMissing)),
+        }
+    }
+    for (name, value) in staged {
+        txn.put(page_key(name), value[8..].to_vec());
+        txn.delete(staged_page_key(name));
+    }
+    let row = GenesisRow {
+        realm: new.realm,
+        incarnation: Incarnation(1),
+        levels: new.levels,
+        data_groups: new.data_groups,
+        epoch: 0,
+        attempt: new.attempt,
+        root_commit: new.root_commit,
+        created: new.time,
+    };
+    txn.put(GenesisRow::key(), row.encode());
+    txn.put(version_key(), 1u32.to_be_bytes().to_vec());
+    Event::new()
+        .number("attempt", row.attempt)
+        .number("epoch", row.epoch)
+        .bytes("realm", &row.realm.0)
+        .bytes("root_commit", &row.root_commit)
+        .text("t", "eunoe/genesis@v1")
+        .record(txn)?;
+    for node in &new.nodes {
+        // A list that names an id twice admits the first of them.
+        let _admitted_or_known = admit(txn, node)?;
+    }
+    Ok(Ok(Reply::Done))
+}
+
+fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> {
+    let Some(genesis) = genesis(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    let outcomes = keys.iter().map(|key| create_key(txn, genesis.epoch, key)).collect::<Result<_, _>>()?;
+    Ok(Ok(Reply::Keys(outcomes)))
+}
+
+fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
+    if txn.contains(&KeyStateRow::key(&key.kid))? {
+        return Ok(KeyOutcome::Exists);
+    }
+    for row in &key.rows {
+        if generation(txn, row.tree, row.page)? != row.generation {
+            return Ok(KeyOutcome::StaleGeneration);
+        }
+        if txn.contains(&leaf_row_key(row.tree, row.page, &row.tag))? {
+            return Ok(KeyOutcome::Exists);
+        }
+    }
+    for row in &key.rows {
+        txn.put(leaf_row_key(row.tree, row.page, &row.tag), row.sealed.to_vec());
+    }
+    let state = KeyStateRow {
+        kind: key.kind,
+        state: KeyState::Active,
+        commit: key.commit,
+        key_commit: key.key_commit,
+    };
+    txn.put(KeyStateRow::key(&key.kid), state.encode());
+    Event::new()
+        .bytes("c", &key.commit)
+        .number("epoch", epoch)
+        .bytes("kc", &key.key_commit)
+        .number("kind", u64::from(key.kind))
+        .text("t", "eunoe/key-created@v1")
+        .record(txn)?;
+    Ok(KeyOutcome::Created)
+}
+
+/// The generation of a leaf page; 0 until an epoch replaces its key.
+fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
+    match txn.get(&page_generation_key(tree, page))?.as_deref().map(<[u8; 4]>::try_from) {
+        None => Ok(0),
+        Some(Ok(bytes)) => Ok(u32::from_be_bytes(bytes)),
+        Some(Err(_)) => Err(Fault::broken("a page's generation is malformed")),
+    }
+}
+
+fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
+    match node(txn, new.id)? {
+        // The same admission again, after an answer that got lost.
+        Some(known) if known == *new => return Ok(Ok(Reply::Done)),
+        Some(_) => return Ok(Err(Rejection::NodeIdUsed)),
+        None => {}
+    }
+    let row = NodeRow { state: NodeState::Admitted, ..new.clone() };
+    txn.put(NodeRow::key(new.id), row.encode());
+    Event::new()
+        .number("node", new.id.0)
+        .text("site", &new.site)
+        .bytes("spki_sha256", &new.spki_sha256)
+        .text("t", "eunoe/node-admitted@v1")
+        .record(txn)?;
+    Ok(Ok(Reply::Done))
+}
+
+fn remove(txn: &mut Txn<'_>, id: NodeId) -> Result<Answer, Fault> {
+    let Some(mut row) = node(txn, id)? else {
+        return Ok(Err(Rejection::NoSuchNode));
+    };
+    if row.state == NodeState::Removed {
+        return Ok(Ok(Reply::Done));
+    }
+    row.state = NodeState::Removed;
+    txn.put(NodeRow::key(id), row.encode());
+    Event::new().number("node", id.0).text("t", "eunoe/node-removed@v1").record(txn)?;
+    Ok(Ok(Reply::Done))
+}
+
+fn grant(txn: &mut Txn<'_>, id: NodeId, boot: &BootId, epoch: u64) -> Result<Answer, Fault> {
+    let Some(genesis) = genesis(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    if genesis.epoch != epoch {
+        return Ok(Err(Rejection::WrongEpoch));
+    }
+    if node(txn, id)?.is_none_or(|row| row.state == NodeState::Removed) {
+        return Ok(Err(Rejection::NoSuchNode));
+    }
+    let key = ram_set_key(epoch, id, boot);
+    if !txn.contains(&key)? {
+        txn.put(key, Vec::new());
+        Event::new()
+            .bytes("boot", boot.as_bytes())
+            .number("epoch", epoch)
+            .number("node", id.0)
+            .text("t", "eunoe/root-granted@v1")
+            .record(txn)?;
+    }
+    Ok(Ok(Reply::Done))
+}
+
+fn raise(txn: &mut Txn<'_>, version: u32) -> Result<Answer, Fault> {
+    let present = match txn.get(&version_key())?.as_deref().map(<[u8; 4]>::try_from) {
+        Some(Ok(bytes)) => u32::from_be_bytes(bytes),
+        Some(Err(_)) => return Err(Fault::broken("the cluster version is malformed")),
+        None => return Ok(Err(Rejection::NoGenesis)),
+    };
+    if version == present {
+        return Ok(Ok(Reply::Done));
+    }
+    if version < present {
+        return Ok(Err(Rejection::WrongVersion));
+    }
+    if version > CLUSTER_VERSION {
+        // An answer here would differ from that of newer replicas.
+        return Err(Fault::broken("the cluster was raised to a version that this release does not know"));
+    }
+    txn.put(version_key(), version.to_be_bytes().to_vec());
+    Event::new().text("t", "eunoe/version-raised@v1").number("version", u64::from(version)).record(txn)?;
+    Ok(Ok(Reply::Done))
+}

@@ -1,0 +1,253 @@
+//! What can be proposed to the control group. No root, no share, no key and no reference is ever in it.
+
+use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Kid, NodeId, Realm, TimeMs, limits};
+
+use super::row::NodeRow;
+use crate::FORMAT;
+
+/// Pages of one command.
+const PAGES_MAX: usize = 1_024;
+/// Rows that one key brings: its record and its index row.
+const ROWS_OF_KEY_MAX: usize = 2;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command<'a> {
+    /// Stages interior pages of the key trees for a genesis.
+    StagePages {
+        /// Which attempt at a genesis they belong to.
+        attempt: u64,
+        /// The pages.
+        pages: Vec<Page<'a>>,
+    },
+    /// Begins the realm, once.
+    Genesis(Genesis),
+    /// Creates keys that do not exist yet. Each key has its own outcome.
+    CreateKeys {
+        /// When, as the proposer saw it.
+        time: TimeMs,
+        /// The keys.
+        keys: Vec<NewKey<'a>>,
+    },
+    /// Admits a node under an id that was never used.
+    AdmitNode(NodeRow),
+    /// Takes a node out for good.
+    RemoveNode(NodeId),
+    /// Records that a process is about to be given the root, before it is given.
+    GrantRoot {
+        /// The node.
+        node: NodeId,
+        /// The run of its process.
+        boot: BootId,
+        /// The root's epoch.
+        epoch: u64,
+    },
+    /// Raises the cluster version: from here on its commands may be used.
+    RaiseVersion(u32),
+}
+
+/// The name of an interior page of a key tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageName {
+    /// Tree, as the crypto crate numbers them.
+    pub tree: u8,
+    /// Level, 0 at the top.
+    pub level: u8,
+    /// Position on the level.
+    pub index: u32,
+}
+
+/// A sealed page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<'a> {
+    /// Its name.
+    pub name: PageName,
+    /// Its content.
+    pub sealed: &'a [u8],
+}
+
+/// The beginning of a realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// Identity of the data.
+    pub realm: Realm,
+    /// Which attempt's pages it takes.
+    pub attempt: u64,
+    /// The names of all staged pages that it needs, in order.
+    pub pages: Vec<PageName>,
+    /// Depth of the key trees.
+    pub levels: u8,
+    /// Public commitment to the root.
+    pub root_commit: [u8; 32],
+    /// Number of data groups, for ever.
+    pub data_groups: u32,
+    /// When, as the proposer saw it.
+    pub time: TimeMs,
+    /// The first nodes.
+    pub nodes: Vec<NodeRow>,
+}
+
+/// A key to create.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewKey<'a> {
+    /// Its name.
+    pub kid: Kid,
+    /// What its death erases, as the crypto crate numbers it.
+    pub kind: u8,
+    /// Public commitment to whom it belongs, blinded.
+    pub commit: [u8; 32],
+    /// Public commitment to the key.
+    pub key_commit: [u8; 32],
+    /// Its sealed record and index row.
+    pub rows: Vec<NewRow<'a>>,
+}
+
+/// A row of a key tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRow<'a> {
+    /// Tree, as the crypto crate numbers them.
+    pub tree: u8,
+    /// Leaf page.
+    pub page: u32,
+    /// The page's generation that the row was sealed for; a stale one is refused (erasure.md R12).
+    pub generation: u32,
+    /// What the row is filed under.
+    pub tag: [u8; 16],
+    /// The sealed record.
+    pub sealed: &'a [u8],
+}
+
+impl<'a> Command<'a> {
+    /// The command's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(512);
+        e.u8(FORMAT);
+        match self {
+            Self::StagePages { attempt, pages } => {
+                e.u8(1).varint(*attempt).varint(pages.len() as u64);
+                pages.iter().for_each(|page| {
+                    page.name.encode(&mut e);
+                    e.bytes(page.sealed);
+                });
+            }
+            Self::Genesis(genesis) => genesis.encode(e.u8(2)),
+            Self::CreateKeys { time, keys } => {
+                e.u8(3).varint(time.0).varint(keys.len() as u64);
+                keys.iter().for_each(|key| key.encode(&mut e));
+            }
+            Self::AdmitNode(node) => node.encode_into(e.u8(4)),
+            Self::RemoveNode(node) => {
+                e.u8(5).varint(node.0);
+            }
+            Self::GrantRoot { node, boot, epoch } => {
+                e.u8(6).varint(node.0).fixed(boot.as_bytes()).varint(*epoch);
+            }
+            Self::RaiseVersion(version) => {
+                e.u8(7).varint(u64::from(*version));
+            }
+        }
+        e.finish()
+    }
+
+    /// Reads a command.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        crate::known_format(&mut d)?;
+        let command = match d.u8()? {
+            1 => Self::StagePages {
+                attempt: d.varint()?,
+                pages: list(&mut d, PAGES_MAX, |d| {
+                    Ok(Page { name: PageName::decode(d)?, sealed: d.bytes()? })
+                })?,
+            },
+            2 => Self::Genesis(Genesis::decode(&mut d)?),
+            3 => Self::CreateKeys {
+                time: TimeMs(d.varint()?),
+                keys: list(&mut d, limits::COMMAND_OPERATIONS_MAX, NewKey::decode)?,
+            },
+            4 => Self::AdmitNode(NodeRow::decode_from(&mut d)?),
+            5 => Self::RemoveNode(NodeId(d.varint()?)),
+            6 => Self::GrantRoot {
+                node: NodeId(d.varint()?),
+                boot: BootId(d.array()?),
+                epoch: d.varint()?,
+            },
+            7 => Self::RaiseVersion(d.varint_u32()?),
+            unknown => return Err(DecodeError::UnknownTag(unknown)),
+        };
+        d.finish()?;
+        Ok(command)
+    }
+}
+
+/// A counted list of at most `max`.
+pub(super) fn list<'a, T>(
+    d: &mut Decoder<'a>,
+    max: usize,
+    mut item: impl FnMut(&mut Decoder<'a>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    (0..d.count(max)?).map(|_| item(d)).collect()
+}
+
+impl PageName {
+    fn encode(self, e: &mut Encoder) {
+        e.u8(self.tree).u8(self.level).varint(u64::from(self.index));
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { tree: d.u8()?, level: d.u8()?, index: d.varint_u32()? })
+    }
+}
+
+impl Genesis {
+    fn encode(&self, e: &mut Encoder) {
+        e.fixed(&self.realm.0).varint(self.attempt).varint(self.pages.len() as u64);
+        self.pages.iter().for_each(|page| page.encode(e));
+        e.u8(self.levels).fixed(&self.root_commit).varint(u64::from(self.data_groups)).varint(self.time.0);
+        e.varint(self.nodes.len() as u64);
+        self.nodes.iter().for_each(|node| node.encode_into(e));
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            realm: Realm(d.array()?),
+            attempt: d.varint()?,
+            // Every name takes at least three bytes, so the input bounds the list.
+            pages: list(d, usize::MAX, PageName::decode)?,
+            levels: d.u8()?,
+            root_commit: d.array()?,
+            data_groups: d.varint_u32()?,
+            time: TimeMs(d.varint()?),
+            nodes: list(d, limits::VOTERS_MAX, NodeRow::decode_from)?,
+        })
+    }
+}
+
+impl<'a> NewKey<'a> {
+    fn encode(&self, e: &mut Encoder) {
+        e.fixed(self.kid.as_bytes()).u8(self.kind).fixed(&self.commit).fixed(&self.key_commit);
+        e.varint(self.rows.len() as u64);
+        self.rows.iter().for_each(|row| {
+            e.u8(row.tree).varint(u64::from(row.page)).varint(u64::from(row.generation));
+            e.fixed(&row.tag).bytes(row.sealed);
+        });
+    }
+
+    fn decode(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            kid: Kid(d.array()?),
+            kind: d.u8()?,
+            commit: d.array()?,
+            key_commit: d.array()?,
+            rows: list(d, ROWS_OF_KEY_MAX, |d| {
+                Ok(NewRow {
+                    tree: d.u8()?,
+                    page: d.varint_u32()?,
+                    generation: d.varint_u32()?,
+                    tag: d.array()?,
+                    sealed: d.bytes()?,
+                })
+            })?,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Typed events: the leaves of the transparency log, written by apply since the first entry (erasure.md §6.2).
+//!
+//! A leaf is canonical JSON (RFC 8785 subset: sorted names, integers below 2^53, ASCII, base64) without personal
+//! data: keys appear as blinded commitments, never by kid or reference.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use eunoe_merkle::{Frontier, leaf_hash};
+use eunoe_types::Fault;
+
+use super::row::{event_key, frontier_key};
+use crate::Txn;
+
+/// A leaf under construction: names must be added in their order.
+pub(super) struct Event {
+    json: String,
+}
+
+impl Event {
+    /// Begins an event. `t` is added where it belongs in the order of names.
+    pub(super) fn new() -> Self {
+        Self { json: String::from("{") }
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.json.len() > 1 {
+            self.json.push(',');
+        }
+        self.json.push('"');
+        self.json.push_str(name);
+        self.json.push_str("\":");
+    }
+
+    /// Adds a number.
+    pub(super) fn number(mut self, name: &str, value: u64) -> Self {
+        self.name(name);
+        self.json.push_str(&value.to_string());
+        self
+    }
+
+    /// Adds bytes as base64.
+    pub(super) fn bytes(mut self, name: &str, value: &[u8]) -> Self {
+        self.name(name);
+        self.json.push('"');
+        self.json.push_str(&STANDARD.encode(value));
+        self.json.push('"');
+        self
+    }
+
+    /// Adds a text; whatever JSON would escape, and all that is not ASCII, becomes `_`.
+    pub(super) fn text(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        self.json.push('"');
+        let plain = |c: char| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '_' };
+        self.json.extend(value.chars().map(plain));
+        self.json.push('"');
+        self
+    }
+
+    /// Appends the event to the log.
+    pub(super) fn record(mut self, txn: &mut Txn<'_>) -> Result<(), Fault> {
+        self.json.push('}');
+        let leaf = self.json.into_bytes();
+        let mut frontier = match txn.get(&frontier_key())? {
+            Some(bytes) => {
+                Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?
+            }
+            None => Frontier::new(),
+        };
+        txn.put(event_key(frontier.size()), leaf.clone());
+        frontier.append(leaf_hash(&leaf));
+        txn.put(frontier_key(), frontier.encode());
+        Ok(())
+    }
+}

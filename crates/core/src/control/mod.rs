@@ -1,0 +1,18 @@
+//! The machine of the control group: what genesis fixed, nodes, sealed key trees, the transparency log's events.
+//!
+//! It knows keys only by random names and holds their records sealed; it never sees a message.
+
+mod apply;
+mod command;
+mod event;
+mod query;
+mod reply;
+mod row;
+
+pub use apply::ControlMachine;
+pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
+pub use query::{
+    cluster_version, event, event_count, genesis, key_state, leaf_row, node, nodes, page, page_generation,
+};
+pub use reply::{KeyOutcome, Rejection, Reply};
+pub use row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};

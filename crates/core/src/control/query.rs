@@ -1,0 +1,90 @@
+//! Reads of the control group's state.
+
+use eunoe_types::{DecodeError, Fault, Kid, NodeId, limits};
+
+use eunoe_merkle::Frontier;
+
+use super::command::PageName;
+use super::row::{
+    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
+    page_key, version_key,
+};
+use crate::{ScanRange, StateView, table};
+
+/// Decodes what is under a key, if anything is.
+fn decoded<T>(
+    view: &dyn StateView,
+    key: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+) -> Result<Option<T>, Fault> {
+    Ok(view.get(key)?.map(|bytes| decode(&bytes)).transpose()?)
+}
+
+/// A big-endian number under a key.
+fn number(view: &dyn StateView, key: &[u8]) -> Result<Option<u32>, Fault> {
+    decoded(view, key, |bytes| {
+        bytes.try_into().map(u32::from_be_bytes).map_err(|_| DecodeError::Truncated)
+    })
+}
+
+/// What genesis fixed; none before it.
+pub fn genesis(view: &dyn StateView) -> Result<Option<GenesisRow>, Fault> {
+    decoded(view, &GenesisRow::key(), GenesisRow::decode)
+}
+
+/// The cluster version; none before genesis.
+pub fn cluster_version(view: &dyn StateView) -> Result<Option<u32>, Fault> {
+    number(view, &version_key())
+}
+
+/// A node, removed or not.
+pub fn node(view: &dyn StateView, id: NodeId) -> Result<Option<NodeRow>, Fault> {
+    decoded(view, &NodeRow::key(id), NodeRow::decode)
+}
+
+/// All nodes, removed ones included, in the order of their ids.
+pub fn nodes(view: &dyn StateView) -> Result<Vec<NodeRow>, Fault> {
+    let prefix = [table::NODE];
+    let rows = view.scan(&ScanRange {
+        from: &prefix,
+        to: &table::after_prefix(&prefix),
+        backward: false,
+        rows_max: NODES_MAX,
+        bytes_max: limits::PAGE_BYTES_MAX,
+    })?;
+    rows.iter().map(|(_, row)| Ok(NodeRow::decode(row)?)).collect()
+}
+
+/// A sealed interior page.
+pub fn page(view: &dyn StateView, name: PageName) -> Result<Option<Vec<u8>>, Fault> {
+    view.get(&page_key(name))
+}
+
+/// The generation that rows of a leaf page must be sealed for.
+pub fn page_generation(view: &dyn StateView, tree: u8, page: u32) -> Result<u32, Fault> {
+    Ok(number(view, &page_generation_key(tree, page))?.unwrap_or(0))
+}
+
+/// A sealed row of a leaf page.
+pub fn leaf_row(view: &dyn StateView, tree: u8, page: u32, tag: &[u8; 16]) -> Result<Option<Vec<u8>>, Fault> {
+    view.get(&leaf_row_key(tree, page, tag))
+}
+
+/// A key's state.
+pub fn key_state(view: &dyn StateView, kid: &Kid) -> Result<Option<KeyStateRow>, Fault> {
+    decoded(view, &KeyStateRow::key(kid), KeyStateRow::decode)
+}
+
+/// Leaves of the transparency log.
+pub fn event_count(view: &dyn StateView) -> Result<u64, Fault> {
+    let Some(bytes) = view.get(&frontier_key())? else {
+        return Ok(0);
+    };
+    let frontier = Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?;
+    Ok(frontier.size())
+}
+
+/// A leaf of the transparency log.
+pub fn event(view: &dyn StateView, index: u64) -> Result<Option<Vec<u8>>, Fault> {
+    view.get(&event_key(index))
+}

@@ -1,0 +1,217 @@
+//! Rows of the control group: their keys and versioned values.
+
+use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Incarnation, Kid, NodeId, Realm, TimeMs, limits};
+
+use super::command::PageName;
+use crate::{FORMAT, known_format, table};
+
+/// Bytes of an address or site.
+const PLACE_BYTES_MAX: usize = 256;
+
+/// What genesis fixed, and the epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenesisRow {
+    /// Identity of the data.
+    pub realm: Realm,
+    /// Which life of the data this is.
+    pub incarnation: Incarnation,
+    /// Depth of the key trees.
+    pub levels: u8,
+    /// Number of data groups.
+    pub data_groups: u32,
+    /// Epoch of the current root.
+    pub epoch: u64,
+    /// The attempt that made the current root.
+    pub attempt: u64,
+    /// Public commitment to the current root.
+    pub root_commit: [u8; 32],
+    /// When the realm began.
+    pub created: TimeMs,
+}
+
+/// Where a node is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// It may be talked to.
+    Admitted,
+    /// Gone for good.
+    Removed,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Unique for ever.
+    pub id: NodeId,
+    /// Host and port for clients.
+    pub client_address: String,
+    /// Host and port for peers.
+    pub peer_address: String,
+    /// SHA-256 of the public key that it must show.
+    pub spki_sha256: [u8; 32],
+    /// Where it says it stands.
+    pub site: String,
+    /// Admitted or removed.
+    pub state: NodeState,
+}
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// In use.
+    Active,
+}
+
+/// A key by its kid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyStateRow {
+    /// What its death erases, as the crypto crate numbers it.
+    pub kind: u8,
+    /// Its state.
+    pub state: KeyState,
+    /// Public commitment to whom it belongs.
+    pub commit: [u8; 32],
+    /// Public commitment to the key.
+    pub key_commit: [u8; 32],
+}
+
+impl GenesisRow {
+    pub(super) fn key() -> Vec<u8> {
+        table::key(table::GENESIS, &[])
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(96);
+        e.u8(FORMAT).fixed(&self.realm.0).varint(u64::from(self.incarnation.0)).u8(self.levels);
+        e.varint(u64::from(self.data_groups)).varint(self.epoch).varint(self.attempt);
+        e.fixed(&self.root_commit).varint(self.created.0);
+        e.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        known_format(&mut d)?;
+        let row = Self {
+            realm: Realm(d.array()?),
+            incarnation: Incarnation(d.varint_u32()?),
+            levels: d.u8()?,
+            data_groups: d.varint_u32()?,
+            epoch: d.varint()?,
+            attempt: d.varint()?,
+            root_commit: d.array()?,
+            created: TimeMs(d.varint()?),
+        };
+        d.finish()?;
+        Ok(row)
+    }
+}
+
+impl NodeRow {
+    pub(super) fn key(id: NodeId) -> Vec<u8> {
+        table::key(table::NODE, &[&id.0.to_be_bytes()])
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(128);
+        self.encode_into(e.u8(FORMAT));
+        e.finish()
+    }
+
+    pub(super) fn encode_into(&self, e: &mut Encoder) {
+        e.varint(self.id.0).text(&self.client_address).text(&self.peer_address).fixed(&self.spki_sha256);
+        e.text(&self.site).u8(match self.state {
+            NodeState::Admitted => 1,
+            NodeState::Removed => 2,
+        });
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        known_format(&mut d)?;
+        let row = Self::decode_from(&mut d)?;
+        d.finish()?;
+        Ok(row)
+    }
+
+    pub(super) fn decode_from(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let place = |d: &mut Decoder<'_>| match d.text()? {
+            text if text.len() <= PLACE_BYTES_MAX => Ok(text.to_owned()),
+            _ => Err(DecodeError::Range),
+        };
+        Ok(Self {
+            id: NodeId(d.varint()?),
+            client_address: place(d)?,
+            peer_address: place(d)?,
+            spki_sha256: d.array()?,
+            site: place(d)?,
+            state: match d.u8()? {
+                1 => NodeState::Admitted,
+                2 => NodeState::Removed,
+                unknown => return Err(DecodeError::UnknownTag(unknown)),
+            },
+        })
+    }
+}
+
+impl KeyStateRow {
+    pub(super) fn key(kid: &Kid) -> Vec<u8> {
+        table::key(table::KEY_STATE, &[kid.as_bytes()])
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(72);
+        let state = match self.state {
+            KeyState::Active => 1,
+        };
+        e.u8(FORMAT).u8(self.kind).u8(state).fixed(&self.commit).fixed(&self.key_commit);
+        e.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        known_format(&mut d)?;
+        let kind = d.u8()?;
+        let state = match d.u8()? {
+            1 => KeyState::Active,
+            unknown => return Err(DecodeError::UnknownTag(unknown)),
+        };
+        let row = Self { kind, state, commit: d.array()?, key_commit: d.array()? };
+        d.finish()?;
+        Ok(row)
+    }
+}
+
+pub(super) fn page_key(name: PageName) -> Vec<u8> {
+    table::key(table::PAGE, &[&[name.tree, name.level], &name.index.to_be_bytes()])
+}
+
+pub(super) fn staged_page_key(name: PageName) -> Vec<u8> {
+    table::key(table::STAGED_PAGE, &[&[name.tree, name.level], &name.index.to_be_bytes()])
+}
+
+pub(super) fn leaf_row_key(tree: u8, page: u32, tag: &[u8; 16]) -> Vec<u8> {
+    table::key(table::LEAF_ROW, &[&[tree], &page.to_be_bytes(), tag])
+}
+
+pub(super) fn page_generation_key(tree: u8, page: u32) -> Vec<u8> {
+    table::key(table::PAGE_GENERATION, &[&[tree], &page.to_be_bytes()])
+}
+
+pub(super) fn ram_set_key(epoch: u64, node: NodeId, boot: &BootId) -> Vec<u8> {
+    table::key(table::RAM_SET, &[&epoch.to_be_bytes(), &node.0.to_be_bytes(), boot.as_bytes()])
+}
+
+pub(super) fn event_key(index: u64) -> Vec<u8> {
+    table::key(table::EVENT, &[&index.to_be_bytes()])
+}
+
+pub(super) fn frontier_key() -> Vec<u8> {
+    table::key(table::FRONTIER, &[])
+}
+
+pub(super) fn version_key() -> Vec<u8> {
+    table::key(table::VERSION, &[])
+}
+
+/// At most so many nodes are listed, removed ones included.
+pub(super) const NODES_MAX: usize = 10 * limits::PAGE_MAX;

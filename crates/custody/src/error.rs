@@ -1,0 +1,47 @@
+//! Why the keyring could not help.
+
+use eunoe_crypto::{ArenaError, EntropyError, KeyError, KeyRefsError, OpenError, SealError};
+use eunoe_types::Fault;
+
+/// Why the keyring could not help. That a key does not exist is no error: lookups answer `None`.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// This node has no root key now.
+    #[error("the node is sealed: it holds no root key")]
+    Sealed,
+    /// The root key is not the one that the control group names.
+    #[error("the root key is not the one of the current epoch")]
+    WrongRoot,
+    /// There is no memory or no randomness for a key, or keys do not make a list.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Something was not sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Stored pages or rows are broken: the node is unfit.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<ArenaError> for KeyringError {
+    fn from(error: ArenaError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+impl From<EntropyError> for KeyringError {
+    fn from(error: EntropyError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+impl From<KeyRefsError> for KeyringError {
+    fn from(error: KeyRefsError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// A page or row of the current tree that its own page key does not open: broken storage, never a missing key.
+pub(crate) fn unopened(what: &'static str) -> impl FnOnce(OpenError) -> KeyringError {
+    move |error| KeyringError::Fault(Fault::broken(format!("{what} does not open: {error}")))
+}
