@@ -5,8 +5,11 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const FILES: [&str; 3] =
-    ["eunoe/chat/v1/chat.proto", "eunoe/cluster/v1/cluster.proto", "eunoe/peer/v1/peer.proto"];
+const FILES: [&str; 3] = [
+    "eunoe/chat/v1/chat.proto",
+    "eunoe/cluster/v1/cluster.proto",
+    "eunoe/peer/v1/peer.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");

@@ -7,7 +7,6 @@
 //! store or a broken invariant is a [`Fault`](eunoe_types::Fault), which stops the node.
 #![forbid(unsafe_code)]
 
-
 pub mod control;
 pub mod data;
 mod machine;

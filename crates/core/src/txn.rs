@@ -21,7 +21,10 @@ pub struct Txn<'a> {
 impl<'a> Txn<'a> {
     /// A transaction over `view` without writes.
     pub fn new(view: &'a dyn StateView) -> Self {
-        Self { view, changes: Changes::new() }
+        Self {
+            view,
+            changes: Changes::new(),
+        }
     }
 
     /// The value under `key`, own writes included.

@@ -84,7 +84,10 @@ impl Unsealed {
             kid: random_kid(entropy)?,
             tenant: tenant.as_str(),
             reference: b"",
-            filed: Some(Filed { locator, payload: b"" }),
+            filed: Some(Filed {
+                locator,
+                payload: b"",
+            }),
         };
         self.prepare(view, purpose, now, entropy)
     }
@@ -103,7 +106,10 @@ impl Unsealed {
             kid: random_kid(entropy)?,
             tenant: tenant.id().as_str(),
             reference: subject.as_bytes(),
-            filed: Some(Filed { locator: tenant.subject_locator(subject), payload: b"" }),
+            filed: Some(Filed {
+                locator: tenant.subject_locator(subject),
+                payload: b"",
+            }),
         };
         self.prepare(view, purpose, now, entropy)
     }
@@ -122,7 +128,10 @@ impl Unsealed {
             kid: random_kid(entropy)?,
             tenant: tenant.id().as_str(),
             reference: name,
-            filed: Some(Filed { locator: tenant.bucket_locator(name), payload: b"" }),
+            filed: Some(Filed {
+                locator: tenant.bucket_locator(name),
+                payload: b"",
+            }),
         };
         self.prepare(view, purpose, now, entropy)
     }
@@ -142,8 +151,10 @@ impl Unsealed {
         if let Some(shard) = shard {
             kid.0[0] = shard.0;
         }
-        let filed =
-            reference.map(|name| Filed { locator: tenant.conversation_locator(name), payload: b"" });
+        let filed = reference.map(|name| Filed {
+            locator: tenant.conversation_locator(name),
+            payload: b"",
+        });
         let purpose = Purpose {
             kind: KeyKind::Conv,
             kid,
@@ -162,8 +173,13 @@ impl Unsealed {
         entropy: &mut dyn Entropy,
     ) -> Result<PreparedKey, KeyringError> {
         let (key, blind) = (SecretKey::generate(entropy)?, SecretKey::generate(entropy)?);
-        let commit =
-            subject_commitment(self.realm(), purpose.kid, &blind, purpose.tenant, purpose.reference);
+        let commit = subject_commitment(
+            self.realm(),
+            purpose.kid,
+            &blind,
+            purpose.tenant,
+            purpose.reference,
+        );
         let key_commit = key_commitment(&key);
         // A subject's blind is in its index row; all others keep it beside the key (erasure.md §6.2).
         let (index_blind, record_blind) = match purpose.kind {
@@ -176,7 +192,11 @@ impl Unsealed {
             kind: purpose.kind,
             kid: purpose.kid,
             created_epoch: self.epoch(),
-            generations: vec![KeyGeneration { generation: FIRST_GENERATION, key, created: now }],
+            generations: vec![KeyGeneration {
+                generation: FIRST_GENERATION,
+                key,
+                created: now,
+            }],
             flags: 0,
             blind: record_blind,
         };
@@ -190,7 +210,13 @@ impl Unsealed {
             };
             rows.push(self.seal(view, &LeafName::Index(filed.locator), &index.encode(), entropy)?);
         }
-        Ok(PreparedKey { kid: purpose.kid, kind: purpose.kind, commit, key_commit, rows })
+        Ok(PreparedKey {
+            kid: purpose.kid,
+            kind: purpose.kind,
+            commit,
+            key_commit,
+            rows,
+        })
     }
 
     fn seal(
@@ -204,9 +230,17 @@ impl Unsealed {
         let keys = self.pages().leaf(view, page)?;
         let tag = keys.tag(name);
         let generation = control::page_generation(view, page.tree.tag(), page.index)?;
-        let header = RowHeader { generation, version: FIRST_VERSION };
+        let header = RowHeader {
+            generation,
+            version: FIRST_VERSION,
+        };
         let sealed = keys.seal_row(self.realm(), page, tag, header, content, entropy)?;
-        Ok(PreparedRow { page, generation, tag: tag.0, sealed })
+        Ok(PreparedRow {
+            page,
+            generation,
+            tag: tag.0,
+            sealed,
+        })
     }
 }
 

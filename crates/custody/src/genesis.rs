@@ -62,6 +62,9 @@ pub fn prepare_genesis(
 }
 
 fn stage(attempt: u64, pages: &[(PageName, Vec<u8>)]) -> Vec<u8> {
-    let pages = pages.iter().map(|(name, sealed)| Page { name: *name, sealed }).collect();
+    let pages = pages
+        .iter()
+        .map(|(name, sealed)| Page { name: *name, sealed })
+        .collect();
     Command::StagePages { attempt, pages }.encode()
 }

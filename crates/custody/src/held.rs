@@ -20,7 +20,11 @@ impl HeldKey {
             .iter()
             .map(|generation| Ok((generation.generation, arena.store(&generation.key)?)))
             .collect::<Result<_, KeyringError>>()?;
-        Ok(Self { kind: record.kind, kid: record.kid, generations })
+        Ok(Self {
+            kind: record.kind,
+            kid: record.kid,
+            generations,
+        })
     }
 
     /// The key's name.
@@ -31,7 +35,11 @@ impl HeldKey {
     /// The ref that new content uses: the newest generation.
     pub fn newest(&self) -> KeyRef {
         let generation = self.generations.last().map_or(0, |(number, _)| *number);
-        KeyRef { kind: self.kind, kid: self.kid, generation }
+        KeyRef {
+            kind: self.kind,
+            kid: self.kid,
+            generation,
+        }
     }
 
     /// The first generation, which lookup and locator keys come from; a record without one does not decode.
@@ -41,6 +49,9 @@ impl HeldKey {
 
     /// One generation.
     pub(crate) fn generation(&self, number: u32) -> Option<&LockedKey> {
-        self.generations.iter().find(|(known, _)| *known == number).map(|(_, key)| key)
+        self.generations
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map(|(_, key)| key)
     }
 }

@@ -33,7 +33,13 @@ pub struct KeyringLimits {
 
 impl Default for KeyringLimits {
     fn default() -> Self {
-        Self { records: 65_536, content_keys: 65_536, conversations: 65_536, index_rows: 65_536, tenants: 4_096 }
+        Self {
+            records: 65_536,
+            content_keys: 65_536,
+            conversations: 65_536,
+            index_rows: 65_536,
+            tenants: 4_096,
+        }
     }
 }
 
@@ -47,7 +53,11 @@ pub struct Keyring {
 impl Keyring {
     /// A sealed keyring that keeps its keys in `arena`.
     pub fn new(arena: KeyArena, limits: KeyringLimits) -> Self {
-        Self { arena, limits, unsealed: RwLock::new(None) }
+        Self {
+            arena,
+            limits,
+            unsealed: RwLock::new(None),
+        }
     }
 
     /// The memory that keys are kept in.
@@ -97,7 +107,8 @@ impl Tenant {
     }
 
     pub(crate) fn subject_locator(&self, subject: &str) -> Locator {
-        self.locators.locate(IndexKind::Subject, &self.id, subject.as_bytes(), 0)
+        self.locators
+            .locate(IndexKind::Subject, &self.id, subject.as_bytes(), 0)
     }
 
     pub(crate) fn conversation_locator(&self, reference: &[u8]) -> Locator {
@@ -141,7 +152,8 @@ impl Unsealed {
         genesis: &GenesisRow,
         root: &RootKey,
     ) -> Result<Self, KeyringError> {
-        let levels = Levels::new(genesis.levels).map_err(|_| Fault::broken("the key trees' depth is malformed"))?;
+        let levels =
+            Levels::new(genesis.levels).map_err(|_| Fault::broken("the key trees' depth is malformed"))?;
         let sealed = control::page(view, page_name(PageId::META))?
             .ok_or_else(|| Fault::broken("the locator page is missing"))?;
         let (_, meta) = MetaPage::open(&root.page_keys(), genesis.realm, &sealed)
@@ -182,7 +194,12 @@ impl Unsealed {
 
     /// A tenant by its name.
     pub fn tenant(&self, view: &dyn StateView, id: &TenantId) -> Result<Option<Arc<Tenant>>, KeyringError> {
-        if let Some(known) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+        if let Some(known) = self
+            .tenants
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+        {
             return Ok(Some(known.clone()));
         }
         let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
@@ -192,9 +209,15 @@ impl Unsealed {
         let Some(key) = self.key(view, kid)? else {
             return Ok(None);
         };
-        let first = key.first().ok_or_else(|| Fault::broken("a key record has no key"))?;
+        let first = key
+            .first()
+            .ok_or_else(|| Fault::broken("a key record has no key"))?;
         let locators = LocatorKey::tenant(&self.arena, &self.locator_root, first)?;
-        let tenant = Arc::new(Tenant { id: id.clone(), key: key.clone(), locators });
+        let tenant = Arc::new(Tenant {
+            id: id.clone(),
+            key: key.clone(),
+            locators,
+        });
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= self.tenants_max {
             tenants.clear();
@@ -204,7 +227,12 @@ impl Unsealed {
     }
 
     /// A data subject's kid.
-    pub fn subject(&self, view: &dyn StateView, tenant: &Tenant, subject: &str) -> Result<Option<Kid>, KeyringError> {
+    pub fn subject(
+        &self,
+        view: &dyn StateView,
+        tenant: &Tenant,
+        subject: &str,
+    ) -> Result<Option<Kid>, KeyringError> {
         self.find(view, tenant.subject_locator(subject))
     }
 
@@ -215,11 +243,18 @@ impl Unsealed {
         tenant: &Tenant,
         reference: &[u8],
     ) -> Result<Option<ConversationId>, KeyringError> {
-        Ok(self.find(view, tenant.conversation_locator(reference))?.map(|kid| ConversationId(kid.0)))
+        Ok(self
+            .find(view, tenant.conversation_locator(reference))?
+            .map(|kid| ConversationId(kid.0)))
     }
 
     /// A retention bucket's kid.
-    pub fn bucket(&self, view: &dyn StateView, tenant: &Tenant, name: &[u8]) -> Result<Option<Kid>, KeyringError> {
+    pub fn bucket(
+        &self,
+        view: &dyn StateView,
+        tenant: &Tenant,
+        name: &[u8],
+    ) -> Result<Option<Kid>, KeyringError> {
         self.find(view, tenant.bucket_locator(name))
     }
 
@@ -280,7 +315,9 @@ impl Unsealed {
         let Some(key) = self.key(view, id.kid())? else {
             return Ok(None);
         };
-        let first = key.first().ok_or_else(|| Fault::broken("a key record has no key"))?;
+        let first = key
+            .first()
+            .ok_or_else(|| Fault::broken("a key record has no key"))?;
         let lookup = LookupKey::derive(&self.arena, first)?;
         let conversation = Arc::new(Conversation { key, lookup });
         self.conversations.insert(*id, conversation.clone());
@@ -306,7 +343,9 @@ impl Unsealed {
         let Some(sealed) = control::leaf_row(view, page.tree.tag(), page.index, &tag.0)? else {
             return Ok(None);
         };
-        let row = keys.open_row(self.realm, page, tag, &sealed).map_err(unopened("a row of a key tree"))?;
+        let row = keys
+            .open_row(self.realm, page, tag, &sealed)
+            .map_err(unopened("a row of a key tree"))?;
         Ok(Some(row.content))
     }
 }

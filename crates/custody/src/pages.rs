@@ -23,7 +23,13 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(crate) fn new(realm: Realm, levels: Levels, arena: KeyArena, root: &RootKey) -> Self {
-        Self { realm, levels, arena, root: root.page_keys(), opened: RwLock::default() }
+        Self {
+            realm,
+            levels,
+            arena,
+            root: root.page_keys(),
+            opened: RwLock::default(),
+        }
     }
 
     pub(crate) fn levels(&self) -> Levels {
@@ -38,12 +44,18 @@ impl Pages {
         for (page, _) in self.levels.path(leaf) {
             self.open(view, page)?;
         }
-        let key = self.known(leaf).ok_or_else(|| Fault::broken("a key tree has no key for a leaf page"))?;
+        let key = self
+            .known(leaf)
+            .ok_or_else(|| Fault::broken("a key tree has no key for a leaf page"))?;
         Ok(PageKeys::derive(&key))
     }
 
     fn known(&self, page: PageId) -> Option<Arc<LockedKey>> {
-        self.opened.read().unwrap_or_else(PoisonError::into_inner).get(&page).cloned()
+        self.opened
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&page)
+            .cloned()
     }
 
     /// Opens an interior page and keeps the keys of the pages below it.
@@ -61,13 +73,19 @@ impl Pages {
         let keys = (0..ARITY)
             .map(|slot| Ok((page.child(slot), Arc::new(self.arena.store(children.key(slot))?))))
             .collect::<Result<Vec<_>, KeyringError>>()?;
-        self.opened.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
+        self.opened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(keys);
         Ok(())
     }
 }
 
 /// How the control group names a page.
 pub(crate) fn page_name(page: PageId) -> PageName {
-    PageName { tree: page.tree.tag(), level: page.level, index: page.index }
+    PageName {
+        tree: page.tree.tag(),
+        level: page.level,
+        index: page.index,
+    }
 }
-

@@ -43,7 +43,9 @@ impl Encoder {
 
     /// An empty encoder with room for `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { out: Vec::with_capacity(capacity) }
+        Self {
+            out: Vec::with_capacity(capacity),
+        }
     }
 
     /// One byte: a version, a tag, a flag.
@@ -118,7 +120,11 @@ impl<'a> Decoder<'a> {
             value |= bits << shift;
             if byte < 0x80 {
                 let shortest = byte != 0 || shift == 0;
-                return if shortest { Ok(value) } else { Err(DecodeError::Number) };
+                return if shortest {
+                    Ok(value)
+                } else {
+                    Err(DecodeError::Number)
+                };
             }
         }
         Err(DecodeError::Number)
@@ -132,7 +138,11 @@ impl<'a> Decoder<'a> {
     /// A length or count that is at most `max`.
     pub fn count(&mut self, max: usize) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.varint()?).map_err(|_| DecodeError::Number)?;
-        if count <= max { Ok(count) } else { Err(DecodeError::Range) }
+        if count <= max {
+            Ok(count)
+        } else {
+            Err(DecodeError::Range)
+        }
     }
 
     /// Exactly `count` bytes.
@@ -172,7 +182,11 @@ impl<'a> Decoder<'a> {
 
     /// Ends the reading: anything left is an error.
     pub fn finish(self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::Trailing)
+        }
     }
 
     /// The part of `whole` that `part` (borrowed from it by this decoder) is, without copying.

@@ -69,12 +69,18 @@ pub struct Fault {
 impl Fault {
     /// Stored bytes, or a rule that always holds, are broken. `what` names the place, never the content.
     pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), source: None }
+        Self {
+            what: what.into(),
+            source: None,
+        }
     }
 
     /// The system refused I/O. `what` is verb and object.
     pub fn io(what: impl Into<Cow<'static, str>>, source: std::io::Error) -> Self {
-        Self { what: what.into(), source: Some(source) }
+        Self {
+            what: what.into(),
+            source: Some(source),
+        }
     }
 }
 

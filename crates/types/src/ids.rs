@@ -155,7 +155,11 @@ impl TenantId {
         let well_formed = (1..=crate::limits::TENANT_BYTES_MAX).contains(&name.len())
             && name.bytes().all(allowed)
             && !name.starts_with('-');
-        if well_formed { Ok(Self(name.into())) } else { Err(TenantIdError) }
+        if well_formed {
+            Ok(Self(name.into()))
+        } else {
+            Err(TenantIdError)
+        }
     }
 
     /// The name.

@@ -6,8 +6,8 @@ use super::command::{Command, Genesis, NewKey, Page};
 use super::event::Event;
 use super::reply::{KeyOutcome, Rejection, Reply};
 use super::row::{
-    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key, ram_set_key,
-    staged_page_key, version_key,
+    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
+    ram_set_key, staged_page_key, version_key,
 };
 use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
 
@@ -29,17 +29,30 @@ impl Machine for ControlMachine {
             Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
             Command::RaiseVersion(version) => raise(txn, *version)?,
         };
-        let effects = if answer.is_ok() { vec![Effect::ControlChanged] } else { Vec::new() };
-        Ok(Applied { reply: answer.unwrap_or_else(Reply::Rejected).encode(), effects })
+        let effects = if answer.is_ok() {
+            vec![Effect::ControlChanged]
+        } else {
+            Vec::new()
+        };
+        Ok(Applied {
+            reply: answer.unwrap_or_else(Reply::Rejected).encode(),
+            effects,
+        })
     }
 }
 
 fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
-    Ok(txn.get(&GenesisRow::key())?.map(|bytes| GenesisRow::decode(&bytes)).transpose()?)
+    Ok(txn
+        .get(&GenesisRow::key())?
+        .map(|bytes| GenesisRow::decode(&bytes))
+        .transpose()?)
 }
 
 fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
-    Ok(txn.get(&NodeRow::key(id))?.map(|bytes| NodeRow::decode(&bytes)).transpose()?)
+    Ok(txn
+        .get(&NodeRow::key(id))?
+        .map(|bytes| NodeRow::decode(&bytes))
+        .transpose()?)
 }
 
 fn stage(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
@@ -99,7 +112,10 @@ fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> 
     let Some(genesis) = genesis(txn)? else {
         return Ok(Err(Rejection::NoGenesis));
     };
-    let outcomes = keys.iter().map(|key| create_key(txn, genesis.epoch, key)).collect::<Result<_, _>>()?;
+    let outcomes = keys
+        .iter()
+        .map(|key| create_key(txn, genesis.epoch, key))
+        .collect::<Result<_, _>>()?;
     Ok(Ok(Reply::Keys(outcomes)))
 }
 
@@ -137,7 +153,11 @@ fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutc
 
 /// The generation of a leaf page; 0 until an epoch replaces its key.
 fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
-    match txn.get(&page_generation_key(tree, page))?.as_deref().map(<[u8; 4]>::try_from) {
+    match txn
+        .get(&page_generation_key(tree, page))?
+        .as_deref()
+        .map(<[u8; 4]>::try_from)
+    {
         None => Ok(0),
         Some(Ok(bytes)) => Ok(u32::from_be_bytes(bytes)),
         Some(Err(_)) => Err(Fault::broken("a page's generation is malformed")),
@@ -151,7 +171,10 @@ fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
         Some(_) => return Ok(Err(Rejection::NodeIdUsed)),
         None => {}
     }
-    let row = NodeRow { state: NodeState::Admitted, ..new.clone() };
+    let row = NodeRow {
+        state: NodeState::Admitted,
+        ..new.clone()
+    };
     txn.put(NodeRow::key(new.id), row.encode());
     Event::new()
         .number("node", new.id.0)
@@ -171,7 +194,10 @@ fn remove(txn: &mut Txn<'_>, id: NodeId) -> Result<Answer, Fault> {
     }
     row.state = NodeState::Removed;
     txn.put(NodeRow::key(id), row.encode());
-    Event::new().number("node", id.0).text("t", "eunoe/node-removed@v1").record(txn)?;
+    Event::new()
+        .number("node", id.0)
+        .text("t", "eunoe/node-removed@v1")
+        .record(txn)?;
     Ok(Ok(Reply::Done))
 }
 
@@ -212,9 +238,14 @@ fn raise(txn: &mut Txn<'_>, version: u32) -> Result<Answer, Fault> {
     }
     if version > CLUSTER_VERSION {
         // An answer here would differ from that of newer replicas.
-        return Err(Fault::broken("the cluster was raised to a version that this release does not know"));
+        return Err(Fault::broken(
+            "the cluster was raised to a version that this release does not know",
+        ));
     }
     txn.put(version_key(), version.to_be_bytes().to_vec());
-    Event::new().text("t", "eunoe/version-raised@v1").number("version", u64::from(version)).record(txn)?;
+    Event::new()
+        .text("t", "eunoe/version-raised@v1")
+        .number("version", u64::from(version))
+        .record(txn)?;
     Ok(Ok(Reply::Done))
 }

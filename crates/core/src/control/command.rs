@@ -157,7 +157,10 @@ impl<'a> Command<'a> {
             1 => Self::StagePages {
                 attempt: d.varint()?,
                 pages: list(&mut d, PAGES_MAX, |d| {
-                    Ok(Page { name: PageName::decode(d)?, sealed: d.bytes()? })
+                    Ok(Page {
+                        name: PageName::decode(d)?,
+                        sealed: d.bytes()?,
+                    })
                 })?,
             },
             2 => Self::Genesis(Genesis::decode(&mut d)?),
@@ -195,15 +198,24 @@ impl PageName {
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { tree: d.u8()?, level: d.u8()?, index: d.varint_u32()? })
+        Ok(Self {
+            tree: d.u8()?,
+            level: d.u8()?,
+            index: d.varint_u32()?,
+        })
     }
 }
 
 impl Genesis {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(&self.realm.0).varint(self.attempt).varint(self.pages.len() as u64);
+        e.fixed(&self.realm.0)
+            .varint(self.attempt)
+            .varint(self.pages.len() as u64);
         self.pages.iter().for_each(|page| page.encode(e));
-        e.u8(self.levels).fixed(&self.root_commit).varint(u64::from(self.data_groups)).varint(self.time.0);
+        e.u8(self.levels)
+            .fixed(&self.root_commit)
+            .varint(u64::from(self.data_groups))
+            .varint(self.time.0);
         e.varint(self.nodes.len() as u64);
         self.nodes.iter().for_each(|node| node.encode_into(e));
     }
@@ -225,10 +237,15 @@ impl Genesis {
 
 impl<'a> NewKey<'a> {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(self.kid.as_bytes()).u8(self.kind).fixed(&self.commit).fixed(&self.key_commit);
+        e.fixed(self.kid.as_bytes())
+            .u8(self.kind)
+            .fixed(&self.commit)
+            .fixed(&self.key_commit);
         e.varint(self.rows.len() as u64);
         self.rows.iter().for_each(|row| {
-            e.u8(row.tree).varint(u64::from(row.page)).varint(u64::from(row.generation));
+            e.u8(row.tree)
+                .varint(u64::from(row.page))
+                .varint(u64::from(row.generation));
             e.fixed(&row.tag).bytes(row.sealed);
         });
     }

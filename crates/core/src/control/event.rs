@@ -19,7 +19,9 @@ pub(super) struct Event {
 impl Event {
     /// Begins an event. `t` is added where it belongs in the order of names.
     pub(super) fn new() -> Self {
-        Self { json: String::from("{") }
+        Self {
+            json: String::from("{"),
+        }
     }
 
     fn name(&mut self, name: &str) {
@@ -51,7 +53,13 @@ impl Event {
     pub(super) fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         self.json.push('"');
-        let plain = |c: char| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '_' };
+        let plain = |c: char| {
+            if matches!(c, ' '..='~') && c != '"' && c != '\\' {
+                c
+            } else {
+                '_'
+            }
+        };
         self.json.extend(value.chars().map(plain));
         self.json.push('"');
         self
@@ -62,9 +70,8 @@ impl Event {
         self.json.push('}');
         let leaf = self.json.into_bytes();
         let mut frontier = match txn.get(&frontier_key())? {
-            Some(bytes) => {
-                Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?
-            }
+            Some(bytes) => Frontier::decode(&bytes)
+                .map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?,
             None => Frontier::new(),
         };
         txn.put(event_key(frontier.size()), leaf.clone());

@@ -23,7 +23,10 @@ fn decoded<T>(
 /// A big-endian number under a key.
 fn number(view: &dyn StateView, key: &[u8]) -> Result<Option<u32>, Fault> {
     decoded(view, key, |bytes| {
-        bytes.try_into().map(u32::from_be_bytes).map_err(|_| DecodeError::Truncated)
+        bytes
+            .try_into()
+            .map(u32::from_be_bytes)
+            .map_err(|_| DecodeError::Truncated)
     })
 }
 
@@ -80,7 +83,8 @@ pub fn event_count(view: &dyn StateView) -> Result<u64, Fault> {
     let Some(bytes) = view.get(&frontier_key())? else {
         return Ok(0);
     };
-    let frontier = Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?;
+    let frontier = Frontier::decode(&bytes)
+        .map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?;
     Ok(frontier.size())
 }
 

@@ -58,12 +58,17 @@ impl Rejection {
     ];
 
     fn tag(self) -> u8 {
-        Self::ALL.iter().find(|(_, rejection)| *rejection == self).map_or(0, |(tag, _)| *tag)
+        Self::ALL
+            .iter()
+            .find(|(_, rejection)| *rejection == self)
+            .map_or(0, |(tag, _)| *tag)
     }
 
     fn from_tag(tag: u8) -> Result<Self, DecodeError> {
         let found = Self::ALL.iter().find(|(known, _)| *known == tag);
-        found.map(|(_, rejection)| *rejection).ok_or(DecodeError::UnknownTag(tag))
+        found
+            .map(|(_, rejection)| *rejection)
+            .ok_or(DecodeError::UnknownTag(tag))
     }
 }
 
@@ -114,7 +119,9 @@ impl Reply {
         crate::known_format(&mut d)?;
         let reply = match d.u8()? {
             1 => Self::Done,
-            2 => Self::Keys(list(&mut d, limits::COMMAND_OPERATIONS_MAX, |d| KeyOutcome::from_tag(d.u8()?))?),
+            2 => Self::Keys(list(&mut d, limits::COMMAND_OPERATIONS_MAX, |d| {
+                KeyOutcome::from_tag(d.u8()?)
+            })?),
             3 => Self::Rejected(Rejection::from_tag(d.u8()?)?),
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };

@@ -82,8 +82,13 @@ impl GenesisRow {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::with_capacity(96);
-        e.u8(FORMAT).fixed(&self.realm.0).varint(u64::from(self.incarnation.0)).u8(self.levels);
-        e.varint(u64::from(self.data_groups)).varint(self.epoch).varint(self.attempt);
+        e.u8(FORMAT)
+            .fixed(&self.realm.0)
+            .varint(u64::from(self.incarnation.0))
+            .u8(self.levels);
+        e.varint(u64::from(self.data_groups))
+            .varint(self.epoch)
+            .varint(self.attempt);
         e.fixed(&self.root_commit).varint(self.created.0);
         e.finish()
     }
@@ -118,7 +123,10 @@ impl NodeRow {
     }
 
     pub(super) fn encode_into(&self, e: &mut Encoder) {
-        e.varint(self.id.0).text(&self.client_address).text(&self.peer_address).fixed(&self.spki_sha256);
+        e.varint(self.id.0)
+            .text(&self.client_address)
+            .text(&self.peer_address)
+            .fixed(&self.spki_sha256);
         e.text(&self.site).u8(match self.state {
             NodeState::Admitted => 1,
             NodeState::Removed => 2,
@@ -163,7 +171,11 @@ impl KeyStateRow {
         let state = match self.state {
             KeyState::Active => 1,
         };
-        e.u8(FORMAT).u8(self.kind).u8(state).fixed(&self.commit).fixed(&self.key_commit);
+        e.u8(FORMAT)
+            .u8(self.kind)
+            .u8(state)
+            .fixed(&self.commit)
+            .fixed(&self.key_commit);
         e.finish()
     }
 
@@ -175,18 +187,29 @@ impl KeyStateRow {
             1 => KeyState::Active,
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
-        let row = Self { kind, state, commit: d.array()?, key_commit: d.array()? };
+        let row = Self {
+            kind,
+            state,
+            commit: d.array()?,
+            key_commit: d.array()?,
+        };
         d.finish()?;
         Ok(row)
     }
 }
 
 pub(super) fn page_key(name: PageName) -> Vec<u8> {
-    table::key(table::PAGE, &[&[name.tree, name.level], &name.index.to_be_bytes()])
+    table::key(
+        table::PAGE,
+        &[&[name.tree, name.level], &name.index.to_be_bytes()],
+    )
 }
 
 pub(super) fn staged_page_key(name: PageName) -> Vec<u8> {
-    table::key(table::STAGED_PAGE, &[&[name.tree, name.level], &name.index.to_be_bytes()])
+    table::key(
+        table::STAGED_PAGE,
+        &[&[name.tree, name.level], &name.index.to_be_bytes()],
+    )
 }
 
 pub(super) fn leaf_row_key(tree: u8, page: u32, tag: &[u8; 16]) -> Vec<u8> {
@@ -198,7 +221,10 @@ pub(super) fn page_generation_key(tree: u8, page: u32) -> Vec<u8> {
 }
 
 pub(super) fn ram_set_key(epoch: u64, node: NodeId, boot: &BootId) -> Vec<u8> {
-    table::key(table::RAM_SET, &[&epoch.to_be_bytes(), &node.0.to_be_bytes(), boot.as_bytes()])
+    table::key(
+        table::RAM_SET,
+        &[&epoch.to_be_bytes(), &node.0.to_be_bytes(), boot.as_bytes()],
+    )
 }
 
 pub(super) fn event_key(index: u64) -> Vec<u8> {

@@ -35,13 +35,36 @@ pub(super) fn append(txn: &mut Txn<'_>, message: &Append<'_>) -> Result<Answer, 
     head.last_seq = Seq(head.last_seq.0 + 1);
     // A clock that went back must not put a message in front of its predecessor in time.
     head.last_time = head.last_time.max(message.time);
-    let sections = message.sections.iter().zip(&key_sets).map(|(section, number)| (*number, section.envelope));
-    let row = MessageRow::encode(&message.id, head.last_time, participant, message.purpose, sections);
+    let sections = message
+        .sections
+        .iter()
+        .zip(&key_sets)
+        .map(|(section, number)| (*number, section.envelope));
+    let row = MessageRow::encode(
+        &message.id,
+        head.last_time,
+        participant,
+        message.purpose,
+        sections,
+    );
     txn.put(MessageRow::key(&message.conversation, head.last_seq), row);
-    txn.put(id_key, MessageIdRow { seq: head.last_seq, mac: message.mac }.encode());
+    txn.put(
+        id_key,
+        MessageIdRow {
+            seq: head.last_seq,
+            mac: message.mac,
+        }
+        .encode(),
+    );
     txn.put(HeadRow::key(&message.conversation), head.encode());
     let (seq, time) = (head.last_seq, head.last_time);
-    Ok(Ok(Reply::Appended(Appended { seq, time, participant, key_sets, replayed: false })))
+    Ok(Ok(Reply::Appended(Appended {
+        seq,
+        time,
+        participant,
+        key_sets,
+        replayed: false,
+    })))
 }
 
 /// Everything that can refuse a message is checked before the first write.
@@ -63,7 +86,11 @@ fn check(txn: &Txn<'_>, message: &Append<'_>, head: &HeadRow) -> Result<Result<(
         ParticipantRef::New(_) => true,
     };
     let known = known_author && message.sections.iter().all(known_set);
-    Ok(if known { Ok(()) } else { Err(Rejection::UnknownNumber) })
+    Ok(if known {
+        Ok(())
+    } else {
+        Err(Rejection::UnknownNumber)
+    })
 }
 
 /// The answer to an operation that took effect before: the same as then.
@@ -115,6 +142,8 @@ fn key_set_number(
     let number = head.key_sets;
     head.key_sets += 1;
     txn.put(KeySetRow::key(conversation, number), row);
-    owners.iter().try_for_each(|owner| note_owner(txn, conversation, owner))?;
+    owners
+        .iter()
+        .try_for_each(|owner| note_owner(txn, conversation, owner))?;
     Ok(number)
 }

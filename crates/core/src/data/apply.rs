@@ -31,7 +31,10 @@ impl Machine for DataMachine {
             }
             replies.push(answer.unwrap_or_else(Reply::Rejected));
         }
-        Ok(Applied { reply: encode_replies(&replies), effects })
+        Ok(Applied {
+            reply: encode_replies(&replies),
+            effects,
+        })
     }
 }
 
@@ -54,14 +57,21 @@ fn note_change(effects: &mut Vec<Effect>, conversation: ConversationId) {
 }
 
 pub(super) fn head(txn: &Txn<'_>, id: &ConversationId) -> Result<Option<HeadRow>, Fault> {
-    Ok(txn.get(&HeadRow::key(id))?.map(|bytes| HeadRow::decode(&bytes)).transpose()?)
+    Ok(txn
+        .get(&HeadRow::key(id))?
+        .map(|bytes| HeadRow::decode(&bytes))
+        .transpose()?)
 }
 
 fn create(txn: &mut Txn<'_>, new: &CreateConversation<'_>) -> Result<Answer, Fault> {
     if let Some(bytes) = txn.get(&ConversationRow::key(&new.id))? {
         let row = ConversationRow::decode(&bytes)?;
         let same = (row.profile, row.principal, row.tenant) == (new.profile, new.principal, new.tenant);
-        return Ok(if same { Ok(Reply::Created { new: false }) } else { Err(Rejection::ConversationDiffers) });
+        return Ok(if same {
+            Ok(Reply::Created { new: false })
+        } else {
+            Err(Rejection::ConversationDiffers)
+        });
     }
     let row = ConversationRow {
         profile: new.profile,
@@ -95,7 +105,10 @@ pub(super) fn participant_number(
     participant: &NewParticipant<'_>,
 ) -> Result<Result<u32, Rejection>, Fault> {
     let index = SubjectRow::key(&participant.kid, conversation);
-    let known = txn.get(&index)?.map(|bytes| SubjectRow::decode(&bytes)).transpose()?;
+    let known = txn
+        .get(&index)?
+        .map(|bytes| SubjectRow::decode(&bytes))
+        .transpose()?;
     if let Some(number) = known.and_then(|row| row.participant) {
         return Ok(Ok(number));
     }
@@ -106,7 +119,13 @@ pub(super) fn participant_number(
     head.participants += 1;
     let row = ParticipantRow::encode(&participant.kid, participant.kind, participant.sealed);
     txn.put(ParticipantRow::key(conversation, number), row);
-    txn.put(index, SubjectRow { participant: Some(number) }.encode());
+    txn.put(
+        index,
+        SubjectRow {
+            participant: Some(number),
+        }
+        .encode(),
+    );
     Ok(Ok(number))
 }
 

@@ -139,7 +139,9 @@ pub(super) fn decode_command(command: &[u8]) -> Result<Vec<Operation<'_>>, Decod
     let mut d = Decoder::new(command);
     crate::known_format(&mut d)?;
     let count = d.count(limits::COMMAND_OPERATIONS_MAX)?;
-    let operations = (0..count).map(|_| Operation::decode(&mut d)).collect::<Result<_, _>>()?;
+    let operations = (0..count)
+        .map(|_| Operation::decode(&mut d))
+        .collect::<Result<_, _>>()?;
     d.finish()?;
     Ok(operations)
 }
@@ -149,7 +151,10 @@ impl<'a> Operation<'a> {
         match d.u8()? {
             1 => Ok(Self::Create(CreateConversation::decode(d)?)),
             2 => Ok(Self::Append(Append::decode(d)?)),
-            3 => Ok(Self::Close { conversation: ConversationId(d.array()?), time: TimeMs(d.varint()?) }),
+            3 => Ok(Self::Close {
+                conversation: ConversationId(d.array()?),
+                time: TimeMs(d.varint()?),
+            }),
             unknown => Err(DecodeError::UnknownTag(unknown)),
         }
     }
@@ -157,13 +162,19 @@ impl<'a> Operation<'a> {
 
 impl<'a> CreateConversation<'a> {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(self.id.as_bytes()).u8(self.profile as u8).fixed(self.principal.as_bytes());
-        e.fixed(self.tenant.as_bytes()).varint(self.time.0).varint(self.purposes.len() as u64);
+        e.fixed(self.id.as_bytes())
+            .u8(self.profile as u8)
+            .fixed(self.principal.as_bytes());
+        e.fixed(self.tenant.as_bytes())
+            .varint(self.time.0)
+            .varint(self.purposes.len() as u64);
         self.purposes.iter().for_each(|purpose| {
             e.text(purpose);
         });
         e.bytes(self.sealed).varint(self.participants.len() as u64);
-        self.participants.iter().for_each(|participant| participant.encode(e));
+        self.participants
+            .iter()
+            .for_each(|participant| participant.encode(e));
     }
 
     fn decode(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
@@ -173,7 +184,9 @@ impl<'a> CreateConversation<'a> {
             principal: Kid(d.array()?),
             tenant: Kid(d.array()?),
             time: TimeMs(d.varint()?),
-            purposes: (0..d.count(limits::PURPOSES_MAX)?).map(|_| d.text()).collect::<Result<_, _>>()?,
+            purposes: (0..d.count(limits::PURPOSES_MAX)?)
+                .map(|_| d.text())
+                .collect::<Result<_, _>>()?,
             sealed: d.bytes()?,
             participants: (0..d.count(limits::PARTICIPANTS_MAX)?)
                 .map(|_| NewParticipant::decode(d))
@@ -184,7 +197,9 @@ impl<'a> CreateConversation<'a> {
 
 impl<'a> NewParticipant<'a> {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(self.kid.as_bytes()).u8(self.kind as u8).bytes(self.sealed);
+        e.fixed(self.kid.as_bytes())
+            .u8(self.kind as u8)
+            .bytes(self.sealed);
     }
 
     fn decode(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
@@ -198,7 +213,10 @@ impl<'a> NewParticipant<'a> {
 
 impl<'a> Append<'a> {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(self.conversation.as_bytes()).fixed(self.id.as_bytes()).fixed(&self.mac.0).varint(self.time.0);
+        e.fixed(self.conversation.as_bytes())
+            .fixed(self.id.as_bytes())
+            .fixed(&self.mac.0)
+            .varint(self.time.0);
         match &self.author {
             ParticipantRef::Number(number) => {
                 e.u8(0).varint(u64::from(*number));
@@ -244,7 +262,10 @@ impl<'a> Section<'a> {
                 e.u8(0).varint(u64::from(*number));
             }
             KeySetRef::Inline { day, refs, owners } => {
-                e.u8(1).varint(u64::from(day.0)).bytes(refs).varint(owners.len() as u64);
+                e.u8(1)
+                    .varint(u64::from(day.0))
+                    .bytes(refs)
+                    .varint(owners.len() as u64);
                 owners.iter().for_each(|owner| {
                     e.fixed(owner.as_bytes());
                 });
@@ -265,6 +286,9 @@ impl<'a> Section<'a> {
             },
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
-        Ok(Self { keys, envelope: d.bytes()? })
+        Ok(Self {
+            keys,
+            envelope: d.bytes()?,
+        })
     }
 }

@@ -12,15 +12,15 @@ mod row;
 
 pub use apply::DataMachine;
 pub use command::{
-    Append, CreateConversation, KeySetRef, NewParticipant, Operation, ParticipantRef, Section, encode_command,
-    encode_operation,
+    Append, CreateConversation, KeySetRef, NewParticipant, Operation, ParticipantRef, Section,
+    encode_command, encode_operation,
 };
 pub use query::{
-    conversation, conversations_of, head, key_set, message, message_seq, messages, participant, participant_number,
-    participants, seq_at_time,
+    conversation, conversations_of, head, key_set, message, message_seq, messages, participant,
+    participant_number, participants, seq_at_time,
 };
 pub use reply::{Appended, Rejection, Reply, decode_replies};
 pub use row::{
-    ConversationRow, ConversationState, HeadRow, KeySetRow, MessageRow, ParticipantKind, ParticipantRow, Profile,
-    StoredSection,
+    ConversationRow, ConversationState, HeadRow, KeySetRow, MessageRow, ParticipantKind, ParticipantRow,
+    Profile, StoredSection,
 };

@@ -2,9 +2,7 @@
 
 use eunoe_types::{ConversationId, DecodeError, Fault, Kid, MessageId, Seq, TimeMs, limits};
 
-use super::row::{
-    ConversationRow, HeadRow, KeySetRow, MessageIdRow, MessageRow, ParticipantRow, SubjectRow,
-};
+use super::row::{ConversationRow, HeadRow, KeySetRow, MessageIdRow, MessageRow, ParticipantRow, SubjectRow};
 use crate::{ScanRange, StateView, table};
 
 /// Decodes what is under a key, if anything is.
@@ -45,7 +43,9 @@ pub fn participants(view: &dyn StateView, id: &ConversationId) -> Result<Vec<Par
         rows_max: limits::PARTICIPANTS_MAX,
         bytes_max: limits::PAGE_BYTES_MAX,
     })?;
-    rows.iter().map(|(_, row)| Ok(ParticipantRow::decode(row)?)).collect()
+    rows.iter()
+        .map(|(_, row)| Ok(ParticipantRow::decode(row)?))
+        .collect()
 }
 
 /// The number under which somebody takes part.
@@ -94,17 +94,14 @@ pub fn messages(
         rows_max,
         bytes_max,
     })?;
-    rows.iter().map(|(key, row)| Ok((MessageRow::seq_of(key)?, MessageRow::decode(row)?))).collect()
+    rows.iter()
+        .map(|(key, row)| Ok((MessageRow::seq_of(key)?, MessageRow::decode(row)?)))
+        .collect()
 }
 
 /// The first message at or after `time`; one past the last message if there is none. Times never go back in a
 /// conversation, so this is a binary search.
-pub fn seq_at_time(
-    view: &dyn StateView,
-    id: &ConversationId,
-    time: TimeMs,
-    last: Seq,
-) -> Result<Seq, Fault> {
+pub fn seq_at_time(view: &dyn StateView, id: &ConversationId, time: TimeMs, last: Seq) -> Result<Seq, Fault> {
     let (mut low, mut high) = (1, last.0 + 1);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -128,7 +125,10 @@ pub fn conversations_of(
 ) -> Result<Vec<ConversationId>, Fault> {
     let prefix = table::key(table::SUBJECT, &[kid.as_bytes()]);
     // The first key after the one of `after`: the same with a byte appended.
-    let from = after.map_or_else(|| prefix.clone(), |id| [&SubjectRow::key(kid, id)[..], &[0]].concat());
+    let from = after.map_or_else(
+        || prefix.clone(),
+        |id| [&SubjectRow::key(kid, id)[..], &[0]].concat(),
+    );
     let rows = view.scan(&ScanRange {
         from: &from,
         to: &table::after_prefix(&prefix),
@@ -137,6 +137,8 @@ pub fn conversations_of(
         bytes_max: limits::PAGE_BYTES_MAX,
     })?;
     let id_of = |key: &[u8]| key.last_chunk::<16>().map(|tail| ConversationId(*tail));
-    let ids = rows.iter().map(|(key, _)| id_of(key).ok_or_else(|| Fault::broken("a subject row's key is short")));
+    let ids = rows
+        .iter()
+        .map(|(key, _)| id_of(key).ok_or_else(|| Fault::broken("a subject row's key is short")));
     ids.collect()
 }

@@ -69,12 +69,17 @@ impl Rejection {
     ];
 
     fn tag(self) -> u8 {
-        Self::ALL.iter().find(|(_, rejection)| *rejection == self).map_or(0, |(tag, _)| *tag)
+        Self::ALL
+            .iter()
+            .find(|(_, rejection)| *rejection == self)
+            .map_or(0, |(tag, _)| *tag)
     }
 
     fn from_tag(tag: u8) -> Result<Self, DecodeError> {
         let found = Self::ALL.iter().find(|(known, _)| *known == tag);
-        found.map(|(_, rejection)| *rejection).ok_or(DecodeError::UnknownTag(tag))
+        found
+            .map(|(_, rejection)| *rejection)
+            .ok_or(DecodeError::UnknownTag(tag))
     }
 }
 
@@ -91,7 +96,9 @@ pub fn decode_replies(bytes: &[u8]) -> Result<Vec<Reply>, DecodeError> {
     let mut d = Decoder::new(bytes);
     crate::known_format(&mut d)?;
     let count = d.count(limits::COMMAND_OPERATIONS_MAX)?;
-    let replies = (0..count).map(|_| Reply::decode(&mut d)).collect::<Result<_, _>>()?;
+    let replies = (0..count)
+        .map(|_| Reply::decode(&mut d))
+        .collect::<Result<_, _>>()?;
     d.finish()?;
     Ok(replies)
 }
@@ -103,8 +110,12 @@ impl Reply {
                 e.u8(1).u8(u8::from(*new));
             }
             Self::Appended(appended) => {
-                e.u8(2).varint(appended.seq.0).varint(appended.time.0).varint(u64::from(appended.participant));
-                e.u8(u8::from(appended.replayed)).varint(appended.key_sets.len() as u64);
+                e.u8(2)
+                    .varint(appended.seq.0)
+                    .varint(appended.time.0)
+                    .varint(u64::from(appended.participant));
+                e.u8(u8::from(appended.replayed))
+                    .varint(appended.key_sets.len() as u64);
                 appended.key_sets.iter().for_each(|number| {
                     e.varint(u64::from(*number));
                 });
@@ -126,9 +137,13 @@ impl Reply {
                 time: TimeMs(d.varint()?),
                 participant: d.varint_u32()?,
                 replayed: d.u8()? != 0,
-                key_sets: (0..d.count(limits::PARTS_MAX)?).map(|_| d.varint_u32()).collect::<Result<_, _>>()?,
+                key_sets: (0..d.count(limits::PARTS_MAX)?)
+                    .map(|_| d.varint_u32())
+                    .collect::<Result<_, _>>()?,
             })),
-            3 => Ok(Self::Closed { time: TimeMs(d.varint()?) }),
+            3 => Ok(Self::Closed {
+                time: TimeMs(d.varint()?),
+            }),
             4 => Ok(Self::Rejected(Rejection::from_tag(d.u8()?)?)),
             unknown => Err(DecodeError::UnknownTag(unknown)),
         }

@@ -143,7 +143,10 @@ impl ConversationRow {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::with_capacity(64 + self.sealed.len());
-        e.u8(FORMAT).u8(self.profile as u8).fixed(self.principal.as_bytes()).fixed(self.tenant.as_bytes());
+        e.u8(FORMAT)
+            .u8(self.profile as u8)
+            .fixed(self.principal.as_bytes())
+            .fixed(self.tenant.as_bytes());
         e.varint(self.created.0).varint(self.purposes.len() as u64);
         self.purposes.iter().for_each(|purpose| {
             e.text(purpose);
@@ -178,7 +181,8 @@ impl HeadRow {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::with_capacity(24);
         e.u8(FORMAT).varint(self.last_seq.0).varint(self.last_time.0);
-        e.varint(u64::from(self.participants)).varint(u64::from(self.key_sets));
+        e.varint(u64::from(self.participants))
+            .varint(u64::from(self.key_sets));
         match self.state {
             ConversationState::Open => e.u8(1),
             ConversationState::Closed(time) => e.u8(2).varint(time.0),
@@ -243,7 +247,10 @@ impl KeySetRow {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
         known_format(&mut d)?;
-        let row = Self { day: Day(d.varint_u32()?), refs: d.bytes()?.to_vec() };
+        let row = Self {
+            day: Day(d.varint_u32()?),
+            refs: d.bytes()?.to_vec(),
+        };
         d.finish()?;
         Ok(row)
     }
@@ -268,7 +275,11 @@ impl MessageRow {
         sections: impl ExactSizeIterator<Item = (u32, &'a [u8])>,
     ) -> Vec<u8> {
         let mut e = Encoder::with_capacity(200);
-        e.u8(FORMAT).fixed(id.as_bytes()).varint(time.0).varint(u64::from(participant)).u8(purpose);
+        e.u8(FORMAT)
+            .fixed(id.as_bytes())
+            .varint(time.0)
+            .varint(u64::from(participant))
+            .u8(purpose);
         e.varint(sections.len() as u64);
         sections.for_each(|(key_set, envelope)| {
             e.varint(u64::from(key_set)).bytes(envelope);
@@ -285,7 +296,12 @@ impl MessageRow {
             participant: d.varint_u32()?,
             purpose: d.u8()?,
             sections: (0..d.count(limits::PARTS_MAX)?)
-                .map(|_| Ok(StoredSection { key_set: d.varint_u32()?, envelope: d.bytes()?.to_vec() }))
+                .map(|_| {
+                    Ok(StoredSection {
+                        key_set: d.varint_u32()?,
+                        envelope: d.bytes()?.to_vec(),
+                    })
+                })
                 .collect::<Result<_, DecodeError>>()?,
         };
         d.finish()?;
@@ -314,7 +330,10 @@ impl MessageIdRow {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
         known_format(&mut d)?;
-        let row = Self { seq: Seq(d.varint()?), mac: RequestMac(d.array()?) };
+        let row = Self {
+            seq: Seq(d.varint()?),
+            mac: RequestMac(d.array()?),
+        };
         d.finish()?;
         Ok(row)
     }
@@ -334,7 +353,8 @@ impl SubjectRow {
 
     pub(super) fn encode(self) -> Vec<u8> {
         let mut e = Encoder::with_capacity(8);
-        e.u8(FORMAT).varint(self.participant.map_or(0, |number| u64::from(number) + 1));
+        e.u8(FORMAT)
+            .varint(self.participant.map_or(0, |number| u64::from(number) + 1));
         e.finish()
     }
 
@@ -343,6 +363,8 @@ impl SubjectRow {
         known_format(&mut d)?;
         let number = d.varint_u32()?;
         d.finish()?;
-        Ok(Self { participant: number.checked_sub(1) })
+        Ok(Self {
+            participant: number.checked_sub(1),
+        })
     }
 }
