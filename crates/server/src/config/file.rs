@@ -1,0 +1,149 @@
+//! The file as it is written; `mod.rs` has what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use eunoe_types::{NodeId, Realm};
+use serde::Deserialize;
+use tracing::level_filters::LevelFilter;
+
+use super::{Config, ConfigError, Limits, Listen, LogConfig, Member, TlsPaths};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    node_id: u64,
+    realm: String,
+    site: String,
+    data_dir: PathBuf,
+    #[serde(default = "default_data_groups")]
+    data_groups: u32,
+    #[serde(default)]
+    development: bool,
+    #[serde(default)]
+    join: bool,
+    listen: ListenFile,
+    tls: TlsFile,
+    members: Vec<MemberFile>,
+    #[serde(default)]
+    log: LogFile,
+    #[serde(default)]
+    limits: LimitsFile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenFile {
+    client: SocketAddr,
+    peer: SocketAddr,
+    admin: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsFile {
+    ca: PathBuf,
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberFile {
+    node_id: u64,
+    client: String,
+    peer: String,
+    spki_sha256: String,
+    site: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct LogFile {
+    level: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct LimitsFile {
+    tenant_messages_per_second: Option<u32>,
+    proposals_in_flight: Option<usize>,
+    snapshot_log_bytes: Option<u64>,
+    client_connections: Option<usize>,
+    streams_per_connection: Option<u32>,
+}
+
+fn default_data_groups() -> u32 {
+    4
+}
+
+impl File {
+    pub(super) fn read(self) -> Result<Config, ConfigError> {
+        let realm = hex(&self.realm).ok_or_else(|| ConfigError::field("realm", "must be 32 hex digits"))?;
+        let members = self.members.into_iter().enumerate();
+        let members = members.map(|(index, member)| member.read(index)).collect::<Result<Vec<_>, _>>()?;
+        let ListenFile { client, peer, admin } = self.listen;
+        let TlsFile { ca, cert, key } = self.tls;
+        Ok(Config {
+            node_id: NodeId(self.node_id),
+            realm: Realm(realm),
+            site: self.site,
+            data_dir: self.data_dir,
+            data_groups: self.data_groups,
+            development: self.development,
+            join: self.join,
+            listen: Listen { client, peer, admin },
+            tls: TlsPaths { ca, cert, key },
+            members,
+            log: self.log.read()?,
+            limits: self.limits.read(),
+        })
+    }
+}
+
+impl MemberFile {
+    fn read(self, index: usize) -> Result<Member, ConfigError> {
+        let Some(spki_sha256) = hex(&self.spki_sha256) else {
+            return Err(ConfigError::field(&format!("members[{index}].spki_sha256"), "must be 64 hex digits"));
+        };
+        let Self { node_id, client, peer, site, .. } = self;
+        Ok(Member { node_id: NodeId(node_id), client, peer, spki_sha256, site })
+    }
+}
+
+impl LogFile {
+    fn read(self) -> Result<LogConfig, ConfigError> {
+        let level = match self.level.as_deref().unwrap_or("info") {
+            "error" => LevelFilter::ERROR,
+            "warn" => LevelFilter::WARN,
+            "info" => LevelFilter::INFO,
+            "debug" => LevelFilter::DEBUG,
+            "trace" => LevelFilter::TRACE,
+            _ => return Err(ConfigError::field("log.level", "must be error, warn, info, debug or trace")),
+        };
+        Ok(LogConfig { level })
+    }
+}
+
+impl LimitsFile {
+    fn read(self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            tenant_messages_per_second: self
+                .tenant_messages_per_second
+                .unwrap_or(default.tenant_messages_per_second),
+            proposals_in_flight: self.proposals_in_flight.unwrap_or(default.proposals_in_flight),
+            snapshot_log_bytes: self.snapshot_log_bytes.unwrap_or(default.snapshot_log_bytes),
+            client_connections: self.client_connections.unwrap_or(default.client_connections),
+            streams_per_connection: self.streams_per_connection.unwrap_or(default.streams_per_connection),
+        }
+    }
+}
+
+/// `N` bytes from exactly `2 N` hex digits.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect();
+    bytes.try_into().ok().filter(|_| digits.len() == 2 * N)
+}

@@ -1,0 +1,178 @@
+//! What this node asks of its peers, beside Raft.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use eunoe_crypto::SecretBytes;
+use eunoe_proto::peer::{
+    ChangeGroupRequest, GrantRootRequest, GroupMember, PingRequest, ProposeRequest, RelayTypingRequest,
+    change_group_request::Change, propose_response::Outcome,
+};
+use eunoe_raft::TransportError;
+use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use tonic::{Code, Request, Status};
+use zeroize::Zeroize as _;
+
+use super::links::{Lane, Link};
+use super::transport::within;
+use super::{
+    ChangeOutcome, GrantError, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome, status,
+};
+
+/// A grant waits for an entry in the control group's log.
+const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A typing notice that takes longer is worth nothing.
+const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
+/// A peer that is well answers at once.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Calls to peers. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct PeerClient {
+    links: PeerLinks,
+}
+
+impl PeerClient {
+    /// Calls over these links.
+    pub fn new(links: PeerLinks) -> Self {
+        Self { links }
+    }
+
+    /// Hands a sealed command to `to`, which should lead `group`. The answer comes within `deadline`.
+    pub async fn propose(
+        &self,
+        to: NodeId,
+        group: GroupId,
+        command: Bytes,
+        deadline: Duration,
+    ) -> ProposeOutcome {
+        let Ok(mut link) = self.link(to) else { return ProposeOutcome::Unreachable };
+        let request = timed(ProposeRequest { group: group.0, command }, deadline);
+        match tokio::time::timeout(deadline, link.client.propose(request)).await {
+            Ok(Ok(response)) => match response.into_inner().outcome {
+                Some(Outcome::Reply(reply)) => ProposeOutcome::Reply(reply),
+                Some(Outcome::NotLeader(leader)) => ProposeOutcome::NotLeader(node(leader)),
+                Some(Outcome::Overloaded(true)) => ProposeOutcome::Overloaded,
+                Some(Outcome::Overloaded(false) | Outcome::Unknown(_)) | None => ProposeOutcome::Unknown,
+            },
+            Ok(Err(status)) if had_no_effect(&status) => ProposeOutcome::Unreachable,
+            Ok(Err(_)) | Err(_) => ProposeOutcome::Unknown,
+        }
+    }
+
+    /// Asks `to`, which should lead `group`, for a change. The answer comes within `deadline`.
+    pub async fn change_group(
+        &self,
+        to: NodeId,
+        group: GroupId,
+        change: GroupChange,
+        deadline: Duration,
+    ) -> ChangeOutcome {
+        let Ok(mut link) = self.link(to) else { return ChangeOutcome::Unreachable };
+        let message = ChangeGroupRequest { group: group.0, change: Some(wire_change(change)) };
+        match tokio::time::timeout(deadline, link.client.change_group(timed(message, deadline))).await {
+            Ok(Ok(response)) => match response.into_inner().not_leader {
+                0 => ChangeOutcome::Done,
+                leader => ChangeOutcome::NotLeader(Some(NodeId(leader))),
+            },
+            Ok(Err(status)) => match status.code() {
+                _ if had_no_effect(&status) => ChangeOutcome::Unreachable,
+                Code::Aborted => ChangeOutcome::NotLeader(None),
+                Code::FailedPrecondition => ChangeOutcome::Refused,
+                _ => ChangeOutcome::Unknown,
+            },
+            Err(_) => ChangeOutcome::Unknown,
+        }
+    }
+
+    /// Asks `from` for the root, for this run of this node.
+    pub async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
+        let mut link = self.link(from)?;
+        let message = GrantRootRequest { boot_id: Bytes::copy_from_slice(boot_id.as_bytes()) };
+        let call = link.client.grant_root(timed(message, GRANT_TIMEOUT));
+        match tokio::time::timeout(GRANT_TIMEOUT, call).await {
+            Ok(Ok(response)) => {
+                let response = response.into_inner();
+                let root = take_secret(response.root);
+                Ok(GrantedRoot { epoch: response.epoch, attempt: response.attempt, root })
+            }
+            Ok(Err(status)) => match status::refused_grant(&status) {
+                Some(refused) if !status::was_never_sent(&status) => Err(refused.into()),
+                Some(_) | None => Err(status::transport_error(&status).into()),
+            },
+            Err(_) => Err(TransportError::Timeout.into()),
+        }
+    }
+
+    /// Passes a typing notice to the tails on `to`.
+    pub async fn relay_typing(
+        &self,
+        to: NodeId,
+        conversation: ConversationId,
+        participant: u32,
+        active: bool,
+    ) -> Result<(), TransportError> {
+        let mut link = self.link(to)?;
+        let conversation_id = Bytes::copy_from_slice(conversation.as_bytes());
+        let message = RelayTypingRequest { conversation_id, participant, active };
+        within(TYPING_TIMEOUT, link.client.relay_typing(timed(message, TYPING_TIMEOUT))).await.map(drop)
+    }
+
+    /// Asks `to` how it is.
+    pub async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError> {
+        let mut link = self.link(to)?;
+        let answer = within(PING_TIMEOUT, link.client.ping(timed(PingRequest {}, PING_TIMEOUT))).await?;
+        let answer = answer.into_inner();
+        match NodeId(answer.node_id) {
+            node if node == to => Ok(PeerState { node, unsealed: answer.unsealed, begun: answer.begun }),
+            _ => Err(TransportError::Broken),
+        }
+    }
+
+    fn link(&self, to: NodeId) -> Result<Link, TransportError> {
+        self.links.link(to, Lane::Requests, None)
+    }
+}
+
+fn timed<T>(message: T, timeout: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(timeout);
+    request
+}
+
+/// Whether the request reached nobody, or nobody who would act on it: the check of the caller's identity comes
+/// before everything else, and only it answers with these codes.
+fn had_no_effect(status: &Status) -> bool {
+    status::was_never_sent(status) || matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated)
+}
+
+fn node(id: u64) -> Option<NodeId> {
+    (id != 0).then_some(NodeId(id))
+}
+
+fn wire_change(change: GroupChange) -> Change {
+    match change {
+        GroupChange::AddLearner { id, node } => Change::AddLearner(GroupMember {
+            node_id: id.0,
+            peer_address: node.address,
+            spki_sha256: Bytes::copy_from_slice(&node.spki_sha256),
+        }),
+        GroupChange::Promote(id) => Change::Promote(id.0),
+        GroupChange::Remove(id) => Change::Remove(id.0),
+        GroupChange::TransferLeader(id) => Change::TransferLeader(id.0),
+    }
+}
+
+/// Moves a secret out of the buffer that it was received in, and wipes that. gRPC, HTTP/2 and TLS have had it
+/// in buffers of their own, which are freed as they are.
+fn take_secret(received: Bytes) -> SecretBytes {
+    let secret = SecretBytes::from(&received[..]);
+    if let Ok(mut buffer) = received.try_into_mut() {
+        wipe(&mut buffer);
+    }
+    secret
+}
+
+fn wipe(buffer: &mut BytesMut) {
+    buffer.as_mut().zeroize();
+}

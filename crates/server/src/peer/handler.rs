@@ -1,0 +1,33 @@
+//! What a node does for its peers, beside Raft.
+
+use bytes::Bytes;
+use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+
+use super::{ChangeOutcome, GrantedRoot, GroupChange, ProposeOutcome, RefusedGrant};
+
+/// Answers peers. `from` is the node that the connection's certificate proved, and admitted.
+///
+/// ### To ensure correctness
+///
+/// - An outcome that claims no effect is never given once a command may be in a log: a handler that is dropped
+///   (the peer went away, or its deadline passed) may leave the command there.
+#[tonic::async_trait]
+pub trait PeerHandler: Send + Sync + 'static {
+    /// Proposes a command to `group`, if this node leads it.
+    async fn propose(&self, from: NodeId, group: GroupId, command: Bytes) -> ProposeOutcome;
+
+    /// Changes the members or the leadership of `group`, if this node leads it.
+    async fn change_group(&self, from: NodeId, group: GroupId, change: GroupChange) -> ChangeOutcome;
+
+    /// Gives the root to `from`, in the run `boot_id`, after the grant is in the control group's log.
+    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, RefusedGrant>;
+
+    /// Passes a typing notice to the tails on this node. It must not wait for a slow one.
+    async fn relay_typing(&self, conversation: ConversationId, participant: u32, active: bool);
+
+    /// Whether this node holds the root.
+    fn unsealed(&self) -> bool;
+
+    /// Whether any of this node's groups has a log.
+    fn begun(&self) -> bool;
+}

@@ -1,0 +1,128 @@
+//! What becomes of a request to another node.
+
+use bytes::Bytes;
+use eunoe_crypto::SecretBytes;
+use eunoe_raft::TransportError;
+use eunoe_types::{NodeId, Outcome};
+
+/// What became of a proposal.
+///
+/// It shows no command and no reply.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ProposeOutcome {
+    /// It was applied; the reply in the core crate's form.
+    Reply(Bytes),
+    /// It had no effect: the node does not lead the group. The leader, if it knows one.
+    NotLeader(Option<NodeId>),
+    /// It had no effect: the leader has no room.
+    Overloaded,
+    /// It had no effect: it was never sent. A handler that answers this is reported as not leading.
+    Unreachable,
+    /// It may have taken effect, or may do so later.
+    Unknown,
+}
+
+impl ProposeOutcome {
+    /// Whether it is known that the proposal had no effect; nothing for a reply, which is an effect.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            ProposeOutcome::Reply(_) => None,
+            ProposeOutcome::NotLeader(_) | ProposeOutcome::Overloaded | ProposeOutcome::Unreachable => {
+                Some(Outcome::NoEffect)
+            }
+            ProposeOutcome::Unknown => Some(Outcome::Unknown),
+        }
+    }
+}
+
+impl std::fmt::Debug for ProposeOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ProposeOutcome::Reply(reply) => write!(f, "Reply({} bytes)", reply.len()),
+            ProposeOutcome::NotLeader(leader) => write!(f, "NotLeader({leader:?})"),
+            ProposeOutcome::Overloaded => f.write_str("Overloaded"),
+            ProposeOutcome::Unreachable => f.write_str("Unreachable"),
+            ProposeOutcome::Unknown => f.write_str("Unknown"),
+        }
+    }
+}
+
+/// A change of a group's members or leadership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupChange {
+    /// Add this node as a learner.
+    AddLearner {
+        /// Its id.
+        id: NodeId,
+        /// Its address and key.
+        node: eunoe_raft::Node,
+    },
+    /// Wait until this learner has caught up, then make it a voter.
+    Promote(NodeId),
+    /// Take this node out.
+    Remove(NodeId),
+    /// Hand the leadership to this node.
+    TransferLeader(NodeId),
+}
+
+/// What became of a [`GroupChange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// It happened.
+    Done,
+    /// It had no effect: the node does not lead the group. The leader, if it knows one.
+    NotLeader(Option<NodeId>),
+    /// It had no effect: the group's state forbids it.
+    Refused,
+    /// It had no effect: it was never sent. A handler that answers this is reported as not leading.
+    Unreachable,
+    /// It may have happened, or may do so later.
+    Unknown,
+}
+
+/// The root of an epoch, from a node that has it.
+#[derive(Debug)]
+pub struct GrantedRoot {
+    /// The epoch.
+    pub epoch: u64,
+    /// The attempt that made the root.
+    pub attempt: u64,
+    /// The root as `RootKey::encode` gives it. The caller compares its commitment with the epoch's.
+    pub root: SecretBytes,
+}
+
+/// Why a node does not give the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedGrant {
+    /// It does not hold the root itself.
+    #[error("the node is sealed itself")]
+    Sealed,
+    /// The asking node is not admitted, or this run of it is not known.
+    #[error("the asking node is not admitted")]
+    NotAdmitted,
+    /// The grant could not be written to the control group's log; worth another attempt.
+    #[error("the grant could not be recorded")]
+    NotRecorded,
+}
+
+/// Why a node did not get the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// The peer said no.
+    #[error(transparent)]
+    Refused(#[from] RefusedGrant),
+    /// There was no answer, or it was none.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// How a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerState {
+    /// The id that it gives itself; the same that its certificate proved.
+    pub node: NodeId,
+    /// Whether it holds the root.
+    pub unsealed: bool,
+    /// Whether any of its groups has a log.
+    pub begun: bool,
+}

@@ -1,0 +1,257 @@
+//! Answers peers: Raft's messages go to the groups, the rest to the [`PeerHandler`].
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use eunoe_crypto::SecretBytes;
+use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
+use eunoe_proto::peer::{
+    ChangeGroupRequest, ChangeGroupResponse, GrantRootRequest, GrantRootResponse, PingRequest, PingResponse,
+    ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest,
+    RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse,
+    change_group_request::Change, propose_response::Outcome,
+};
+use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
+use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use futures::future::{BoxFuture, ready};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{ChangeOutcome, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status};
+use crate::tls::{PeerDirectory, PeerIdentity};
+
+type Answers = BoxStream<'static, Result<Bytes, ServeError>>;
+
+/// What takes Raft's messages: the node's groups.
+#[tonic::async_trait]
+pub trait RaftInbound: Send + Sync + 'static {
+    /// Answers one call.
+    async fn call(&self, group: GroupId, kind: CallKind, body: Bytes) -> Result<Bytes, ServeError>;
+
+    /// Answers a stream of append requests, in their order.
+    fn append(&self, group: GroupId, requests: BoxStream<'static, Bytes>) -> Result<Answers, ServeError>;
+
+    /// Takes a snapshot. A stream that ends with an error did not arrive whole.
+    async fn snapshot(
+        &self,
+        group: GroupId,
+        header: Bytes,
+        chunks: BoxStream<'static, io::Result<Bytes>>,
+    ) -> Result<Bytes, ServeError>;
+}
+
+#[tonic::async_trait]
+impl RaftInbound for RaftNode {
+    async fn call(&self, group: GroupId, kind: CallKind, body: Bytes) -> Result<Bytes, ServeError> {
+        self.handle_call(group, kind, body).await
+    }
+
+    fn append(&self, group: GroupId, requests: BoxStream<'static, Bytes>) -> Result<Answers, ServeError> {
+        self.handle_append_stream(group, requests)
+    }
+
+    async fn snapshot(
+        &self,
+        group: GroupId,
+        header: Bytes,
+        chunks: BoxStream<'static, io::Result<Bytes>>,
+    ) -> Result<Bytes, ServeError> {
+        self.handle_snapshot(group, header, chunks).await
+    }
+}
+
+/// The peer service of a node.
+pub struct PeerServer<R, H> {
+    own: NodeId,
+    raft: Arc<R>,
+    handler: Arc<H>,
+    directory: PeerDirectory,
+}
+
+/// [`PeerServer`] as tonic serves it.
+pub type PeerGrpc<R, H> = InterceptedService<PeerServiceServer<PeerServer<R, H>>, AdmittedOnly>;
+
+/// Refuses whoever is not admitted any more, request by request: the handshake was long ago.
+#[derive(Clone, Debug)]
+pub struct AdmittedOnly(PeerDirectory);
+
+impl Interceptor for AdmittedOnly {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        let peer = identity(&request)?;
+        if self.0.admits(peer.node, &peer.spki_sha256) {
+            Ok(request)
+        } else {
+            Err(Status::permission_denied("the node is not admitted"))
+        }
+    }
+}
+
+impl<R: RaftInbound, H: PeerHandler> PeerServer<R, H> {
+    /// The service of node `own`, for a listener whose connections carry a [`PeerIdentity`].
+    pub fn new(own: NodeId, raft: R, handler: Arc<H>, directory: PeerDirectory) -> PeerGrpc<R, H> {
+        let admitted = AdmittedOnly(directory.clone());
+        let service = PeerServiceServer::new(Self { own, raft: Arc::new(raft), handler, directory })
+            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        InterceptedService::new(service, admitted)
+    }
+
+    /// Ends when the caller is no longer admitted: what ends its streams.
+    fn refused(&self, peer: PeerIdentity) -> BoxFuture<'static, ()> {
+        self.directory.refused(peer.node, peer.spki_sha256)
+    }
+}
+
+#[tonic::async_trait]
+impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
+    async fn raft_call(
+        &self,
+        request: Request<RaftCallRequest>,
+    ) -> Result<Response<RaftCallResponse>, Status> {
+        let request = request.into_inner();
+        let kind = u8::try_from(request.kind).ok().and_then(CallKind::from_number);
+        let kind = kind.ok_or_else(|| Status::invalid_argument("unknown kind of call"))?;
+        let answer = self.raft.call(GroupId(request.group), kind, request.body).await;
+        let body = answer.map_err(|error| status::of_raft(&error))?;
+        Ok(Response::new(RaftCallResponse { body }))
+    }
+
+    type RaftAppendStream = BoxStream<'static, Result<RaftAppendResponse, Status>>;
+
+    /// It is answered at once, so that the peer knows that it is connected; the group comes with the first
+    /// request, whenever there is one.
+    async fn raft_append(
+        &self,
+        request: Request<Streaming<RaftAppendRequest>>,
+    ) -> Result<Response<Self::RaftAppendStream>, Status> {
+        let refused = self.refused(identity(&request)?);
+        let mut requests = request.into_inner();
+        let raft = Arc::clone(&self.raft);
+        let answers = async move {
+            let Some(first) = requests.message().await? else { return Ok(stream::empty().boxed()) };
+            // Whatever breaks the requests breaks the answers as well: the end is enough here.
+            let others = requests.map_ok(|request| request.body).take_while(|body| ready(body.is_ok()));
+            let bodies = stream::once(ready(first.body)).chain(others.filter_map(|body| ready(body.ok())));
+            let answers = raft.append(GroupId(first.group), bodies.take_until(refused).boxed());
+            let answers = answers.map_err(|error| status::of_raft(&error))?;
+            Ok::<_, Status>(answers.map_err(|error| status::of_raft(&error)).boxed())
+        };
+        let answers = stream::once(answers).try_flatten().map_ok(|body| RaftAppendResponse { body });
+        Ok(Response::new(answers.boxed()))
+    }
+
+    async fn raft_snapshot(
+        &self,
+        request: Request<Streaming<RaftSnapshotRequest>>,
+    ) -> Result<Response<RaftSnapshotResponse>, Status> {
+        let refused = self.refused(identity(&request)?);
+        let mut pieces = request.into_inner();
+        let Some(first) = pieces.message().await? else {
+            return Err(Status::invalid_argument("a snapshot begins with its header"));
+        };
+        let chunks = pieces.map_ok(|piece| piece.body).map_err(|_| io::ErrorKind::ConnectionReset.into());
+        // An end for this reason must not look like the end of the snapshot.
+        let cut = stream::once(refused).map(|()| Err(io::ErrorKind::PermissionDenied.into()));
+        let chunks = stream::select(chunks.map(Some).chain(stream::once(ready(None))), cut.map(Some));
+        let chunks = chunks.take_while(|chunk| ready(chunk.is_some())).filter_map(ready).boxed();
+        let answer = self.raft.snapshot(GroupId(first.group), first.body, chunks).await;
+        let body = answer.map_err(|error| status::of_raft(&error))?;
+        Ok(Response::new(RaftSnapshotResponse { body }))
+    }
+
+    async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposeResponse>, Status> {
+        let from = identity(&request)?.node;
+        let ProposeRequest { group, command } = request.into_inner();
+        let outcome = match self.handler.propose(from, GroupId(group), command).await {
+            ProposeOutcome::Reply(reply) => Outcome::Reply(reply),
+            ProposeOutcome::NotLeader(leader) => Outcome::NotLeader(leader.unwrap_or_default().0),
+            ProposeOutcome::Unreachable => Outcome::NotLeader(0),
+            ProposeOutcome::Overloaded => Outcome::Overloaded(true),
+            ProposeOutcome::Unknown => Outcome::Unknown(true),
+        };
+        Ok(Response::new(ProposeResponse { outcome: Some(outcome) }))
+    }
+
+    async fn change_group(
+        &self,
+        request: Request<ChangeGroupRequest>,
+    ) -> Result<Response<ChangeGroupResponse>, Status> {
+        let from = identity(&request)?.node;
+        let ChangeGroupRequest { group, change } = request.into_inner();
+        let change = change.and_then(read_change);
+        let change = change.ok_or_else(|| Status::invalid_argument("the change is not one"))?;
+        let not_leader = match self.handler.change_group(from, GroupId(group), change).await {
+            ChangeOutcome::Done => 0,
+            ChangeOutcome::NotLeader(Some(leader)) if leader.0 != 0 => leader.0,
+            ChangeOutcome::NotLeader(_) | ChangeOutcome::Unreachable => {
+                return Err(Status::aborted("this node does not lead the group"));
+            }
+            ChangeOutcome::Refused => {
+                return Err(Status::failed_precondition("the group's state forbids it"));
+            }
+            ChangeOutcome::Unknown => return Err(Status::unknown("the outcome of the change is unknown")),
+        };
+        Ok(Response::new(ChangeGroupResponse { not_leader }))
+    }
+
+    async fn grant_root(
+        &self,
+        request: Request<GrantRootRequest>,
+    ) -> Result<Response<GrantRootResponse>, Status> {
+        let from = identity(&request)?.node;
+        let boot_id = BootId::try_from(&request.get_ref().boot_id[..])
+            .map_err(|_| Status::invalid_argument("a boot id is 16 bytes"))?;
+        let granted = self.handler.grant_root(from, boot_id).await.map_err(status::of_grant)?;
+        // The buffer is wiped when the last reference to it goes.
+        let root = Bytes::from_owner(Wiped(granted.root));
+        Ok(Response::new(GrantRootResponse { epoch: granted.epoch, attempt: granted.attempt, root }))
+    }
+
+    async fn relay_typing(
+        &self,
+        request: Request<RelayTypingRequest>,
+    ) -> Result<Response<RelayTypingResponse>, Status> {
+        let RelayTypingRequest { conversation_id, participant, active } = request.into_inner();
+        let conversation = ConversationId::try_from(&conversation_id[..])
+            .map_err(|_| Status::invalid_argument("a conversation id is 16 bytes"))?;
+        self.handler.relay_typing(conversation, participant, active).await;
+        Ok(Response::new(RelayTypingResponse {}))
+    }
+
+    async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
+        let (unsealed, begun) = (self.handler.unsealed(), self.handler.begun());
+        Ok(Response::new(PingResponse { node_id: self.own.0, unsealed, begun }))
+    }
+}
+
+struct Wiped(SecretBytes);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+fn identity<T>(request: &Request<T>) -> Result<PeerIdentity, Status> {
+    // Without it the service is on the wrong listener.
+    request.extensions().get().copied().ok_or_else(|| Status::unauthenticated("the caller is not a node"))
+}
+
+fn read_change(change: Change) -> Option<GroupChange> {
+    Some(match change {
+        Change::AddLearner(member) => GroupChange::AddLearner {
+            id: node_id(member.node_id)?,
+            node: Node { address: member.peer_address, spki_sha256: member.spki_sha256[..].try_into().ok()? },
+        },
+        Change::Promote(id) => GroupChange::Promote(node_id(id)?),
+        Change::Remove(id) => GroupChange::Remove(node_id(id)?),
+        Change::TransferLeader(id) => GroupChange::TransferLeader(node_id(id)?),
+    })
+}
+
+fn node_id(id: u64) -> Option<NodeId> {
+    (id != 0).then_some(NodeId(id))
+}

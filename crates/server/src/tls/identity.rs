@@ -1,0 +1,236 @@
+//! Who a certificate names: one SPIFFE URI, of this realm.
+//!
+//! A certificate must hold exactly one URI among its names. Host names and addresses beside it are allowed (a
+//! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
+
+use eunoe_types::{NodeId, Realm, TenantId};
+use sha2::{Digest as _, Sha256};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::SpkiHash;
+
+/// What a caller may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Writes, and reads for purposes.
+    Platform,
+    /// Reads the conversations given to it.
+    Agent,
+    /// Reaches its own data only.
+    Subject,
+    /// Cases and evidence, never content.
+    Dpo,
+    /// The audit service only.
+    Auditor,
+    /// The cluster service, never content.
+    Operator,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 6] =
+        [Role::Platform, Role::Agent, Role::Subject, Role::Dpo, Role::Auditor, Role::Operator];
+
+    /// Its name in a certificate.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Platform => "platform",
+            Role::Agent => "agent",
+            Role::Subject => "subject",
+            Role::Dpo => "dpo",
+            Role::Auditor => "auditor",
+            Role::Operator => "operator",
+        }
+    }
+
+    /// The role of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// For which tenants a caller may act.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TenantScope {
+    /// For any (`*`).
+    Any,
+    /// For this one.
+    Name(TenantId),
+}
+
+impl TenantScope {
+    /// Whether it includes `tenant`.
+    pub fn includes(&self, tenant: &TenantId) -> bool {
+        match self {
+            TenantScope::Any => true,
+            TenantScope::Name(name) => name == tenant,
+        }
+    }
+}
+
+/// A client, as its certificate names it. In the extensions of every request on the client listener.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClientIdentity {
+    /// For which tenants it may act.
+    pub tenant: TenantScope,
+    /// As what.
+    pub role: Role,
+}
+
+/// A node, as its certificate names it. In the extensions of every request on the peer listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerIdentity {
+    /// Its id.
+    pub node: NodeId,
+    /// The key that it showed.
+    pub spki_sha256: SpkiHash,
+}
+
+/// Why a certificate names nobody. No text of the certificate is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// It does not parse.
+    #[error("the certificate does not parse")]
+    Malformed,
+    /// It has no URI among its names, or several.
+    #[error("the certificate must name exactly one URI")]
+    NotOneUri,
+    /// The URI is not a SPIFFE id of this realm.
+    #[error("the certificate is not of this realm")]
+    Realm,
+    /// The path of the URI does not name what may connect here.
+    #[error("the certificate does not name a known kind of caller")]
+    Path,
+}
+
+/// The SHA-256 of a certificate's public key.
+pub fn spki_sha256(certificate: &[u8]) -> Result<SpkiHash, IdentityError> {
+    Ok(Sha256::digest(parse(certificate)?.public_key().raw).into())
+}
+
+/// Reads a client's certificate: `spiffe://<realm>/tenant/<name|*>/role/<role>`.
+pub(super) fn client(certificate: &[u8], realm: Realm) -> Result<ClientIdentity, IdentityError> {
+    client_path(path(uri(&parse(certificate)?)?, realm)?)
+}
+
+/// Reads a node's certificate: `spiffe://<realm>/node/<id>`.
+pub(super) fn peer(certificate: &[u8], realm: Realm) -> Result<PeerIdentity, IdentityError> {
+    let parsed = parse(certificate)?;
+    let node = node_path(path(uri(&parsed)?, realm)?)?;
+    Ok(PeerIdentity { node, spki_sha256: Sha256::digest(parsed.public_key().raw).into() })
+}
+
+fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, IdentityError> {
+    match X509Certificate::from_der(certificate) {
+        Ok(([], parsed)) => Ok(parsed),
+        Ok(_) | Err(_) => Err(IdentityError::Malformed),
+    }
+}
+
+fn uri<'a>(certificate: &'a X509Certificate<'a>) -> Result<&'a str, IdentityError> {
+    let names = certificate.subject_alternative_name().map_err(|_| IdentityError::Malformed)?;
+    let names = names.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+    let mut uris = names.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None });
+    match (uris.next(), uris.next()) {
+        (Some(uri), None) => Ok(uri),
+        (None | Some(_), _) => Err(IdentityError::NotOneUri),
+    }
+}
+
+fn path(uri: &str, realm: Realm) -> Result<&str, IdentityError> {
+    let path = uri.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(realm.to_string().as_str()));
+    path.and_then(|path| path.strip_prefix('/')).ok_or(IdentityError::Realm)
+}
+
+fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
+    let mut segments = path.split('/');
+    let (Some("tenant"), Some(tenant), Some("role"), Some(role), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next(), segments.next())
+    else {
+        return Err(IdentityError::Path);
+    };
+    let tenant = match tenant {
+        "*" => TenantScope::Any,
+        name => TenantScope::Name(TenantId::new(name).map_err(|_| IdentityError::Path)?),
+    };
+    let role = Role::from_name(role).ok_or(IdentityError::Path)?;
+    Ok(ClientIdentity { tenant, role })
+}
+
+fn node_path(path: &str) -> Result<NodeId, IdentityError> {
+    let id = path.strip_prefix("node/").ok_or(IdentityError::Path)?;
+    // One spelling per node: digits only, no leading zero (which also leaves out node 0).
+    let canonical = id.bytes().all(|byte| byte.is_ascii_digit()) && !id.starts_with('0');
+    let id = id.parse().ok().filter(|_| canonical).ok_or(IdentityError::Path)?;
+    Ok(NodeId(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REALM: Realm = Realm([0xab; 16]);
+
+    fn read_client(uri: &str) -> Result<ClientIdentity, IdentityError> {
+        client_path(path(uri, REALM)?)
+    }
+
+    fn read_node(uri: &str) -> Result<NodeId, IdentityError> {
+        node_path(path(uri, REALM)?)
+    }
+
+    #[test]
+    fn a_client_has_a_tenant_and_a_role() {
+        for role in Role::ALL {
+            let uri = format!("spiffe://{REALM}/tenant/acme/role/{}", role.name());
+            let tenant = TenantScope::Name(TenantId::new("acme").unwrap());
+            assert_eq!(read_client(&uri), Ok(ClientIdentity { tenant, role }));
+        }
+        let any = read_client(&format!("spiffe://{REALM}/tenant/*/role/operator")).unwrap();
+        assert_eq!(any.tenant, TenantScope::Any);
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_client_is_refused() {
+        let other = Realm([1; 16]);
+        for uri in [
+            format!("spiffe://{other}/tenant/acme/role/agent"),
+            format!("https://{REALM}/tenant/acme/role/agent"),
+            format!("SPIFFE://{REALM}/tenant/acme/role/agent"),
+            format!("spiffe://{REALM}x/tenant/acme/role/agent"),
+            format!("spiffe://{}/tenant/acme/role/agent", REALM.to_string().to_uppercase()),
+        ] {
+            assert_eq!(read_client(&uri), Err(IdentityError::Realm), "{uri}");
+        }
+        for rest in [
+            "tenant/acme/role/root",
+            "tenant/Acme/role/agent",
+            "tenant//role/agent",
+            "tenant/acme/role/agent/",
+            "tenant/acme/role/agent?x=1",
+            "tenant/acme/role/agent/role/dpo",
+            "tenant/acme",
+            "node/1",
+            "",
+        ] {
+            assert_eq!(read_client(&format!("spiffe://{REALM}/{rest}")), Err(IdentityError::Path), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_node_has_one_spelling() {
+        assert_eq!(read_node(&format!("spiffe://{REALM}/node/7")), Ok(NodeId(7)));
+        for rest in ["node/0", "node/07", "node/+7", "node/", "node/7/", "node/18446744073709551616", "tenant/*/role/agent"] {
+            assert_eq!(read_node(&format!("spiffe://{REALM}/{rest}")), Err(IdentityError::Path), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_scope_includes_its_tenants() {
+        let (acme, other) = (TenantId::new("acme").unwrap(), TenantId::new("other").unwrap());
+        assert!(TenantScope::Any.includes(&other));
+        assert!(TenantScope::Name(acme.clone()).includes(&acme));
+        assert!(!TenantScope::Name(acme).includes(&other));
+    }
+}
