@@ -1,6 +1,7 @@
-//! A snapshot under way: a header, then the files of its directory in chunks, then an answer.
+//! A snapshot under way: a header, then its manifest and files in chunks, then an answer.
 
 use bytes::Bytes;
+use eunoe_store::snapshot::Chunk;
 use eunoe_types::{DecodeError, Decoder, Encoder};
 
 use super::ids::{get_log_id, get_vote, put_log_id, put_vote};
@@ -8,11 +9,8 @@ use super::membership::{get_stored_membership, put_stored_membership};
 use super::{get_option, put_option, versioned, whole};
 use crate::types::{SnapshotMeta, Vote};
 
-const FILE: u8 = 1;
+const MANIFEST: u8 = 1;
 const DATA: u8 = 2;
-
-/// Bytes of a file's name.
-const NAME_BYTES_MAX: usize = 255;
 
 /// What is sent before the chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,62 +21,50 @@ pub(crate) struct SnapshotHeader {
     pub(crate) meta: SnapshotMeta,
 }
 
-/// One chunk.
+/// One chunk. It has no version: the header's stands for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SnapshotChunk {
-    /// A file begins; what follows is its content.
-    File {
-        /// Its name, without directories.
-        name: String,
-        /// Its bytes.
-        size: u64,
-    },
-    /// Content of the file begun last.
-    Data(Bytes),
+    /// The next part of the manifest; all of them come before all data.
+    Manifest(Bytes),
+    /// A piece of one of the manifest's files.
+    Data(Chunk),
 }
 
 impl SnapshotChunk {
     /// Encodes the chunk.
     pub(crate) fn encode(&self) -> Bytes {
         match self {
-            SnapshotChunk::File { name, size } => {
-                let mut encoder = Encoder::with_capacity(name.len() + 16);
-                encoder.u8(FILE).text(name).varint(*size);
+            SnapshotChunk::Manifest(part) => {
+                let mut encoder = Encoder::with_capacity(part.len() + 1);
+                encoder.u8(MANIFEST).fixed(part);
                 encoder.finish().into()
             }
-            SnapshotChunk::Data(data) => {
-                let mut encoder = Encoder::with_capacity(data.len() + 1);
-                encoder.u8(DATA).fixed(data);
+            SnapshotChunk::Data(chunk) => {
+                let mut encoder = Encoder::with_capacity(chunk.data.len() + 16);
+                encoder
+                    .u8(DATA)
+                    .varint(u64::from(chunk.file))
+                    .varint(chunk.offset)
+                    .fixed(&chunk.data);
                 encoder.finish().into()
             }
         }
     }
 }
 
-/// Reads a chunk. A name that leads out of the directory is refused.
+/// Reads a chunk; its data shares the memory of `bytes`.
 pub(crate) fn decode_chunk(bytes: &Bytes) -> Result<SnapshotChunk, DecodeError> {
     let mut decoder = Decoder::new(bytes);
     match decoder.u8()? {
-        FILE => {
-            let name = decoder.text()?;
-            if !is_plain_name(name) {
-                return Err(DecodeError::Range);
-            }
-            let size = decoder.varint()?;
-            decoder.finish()?;
-            Ok(SnapshotChunk::File {
-                name: name.to_owned(),
-                size,
-            })
+        MANIFEST => Ok(SnapshotChunk::Manifest(Decoder::share(bytes, decoder.rest()))),
+        DATA => {
+            let file = u32::try_from(decoder.varint()?).map_err(|_| DecodeError::Range)?;
+            let offset = decoder.varint()?;
+            let data = Decoder::share(bytes, decoder.rest());
+            Ok(SnapshotChunk::Data(Chunk { file, offset, data }))
         }
-        DATA => Ok(SnapshotChunk::Data(Decoder::share(bytes, decoder.rest()))),
         other => Err(DecodeError::UnknownTag(other)),
     }
-}
-
-fn is_plain_name(name: &str) -> bool {
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.')
 }
 
 /// Encodes a header.

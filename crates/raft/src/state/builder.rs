@@ -12,6 +12,7 @@ use super::{GroupState, SnapshotDir, Snapshots};
 use crate::types::TypeConfig;
 
 /// Makes one snapshot of a group's state, beside the applying of entries.
+#[derive(Clone)]
 pub(crate) struct Builder {
     state: Arc<dyn GroupState>,
     snapshots: Arc<Snapshots>,
@@ -28,24 +29,19 @@ impl Builder {
     }
 
     fn build(&self) -> Result<SnapshotDir, Fault> {
-        // The log is purged up to a snapshot, so whatever a snapshot holds must be durable in the state as well;
-        // and what is flushed here need not be flushed while the gate is held.
-        self.state.flush()?;
-        let gate = self.gate.blocking_lock();
         let (last, _) = stored_position(&*self.state)?;
-        if let Some(current) = self
-            .snapshots
-            .current()
-            .filter(|current| current.last() >= last.as_ref())
-        {
+        let current = self.snapshots.current();
+        if let Some(current) = current.filter(|current| current.last() >= last.as_ref()) {
             return Ok(current);
         }
-        let applied = self.state.applied()?.unwrap_or_default();
-        let directory = self.snapshots.new_directory("build");
-        self.state.checkpoint(&directory)?;
-        drop(gate);
-        self.snapshots.seal(&directory, &applied)?;
-        self.snapshots.publish(&directory)
+        // What is flushed here need not be flushed while the gate is held and nothing is applied.
+        self.state.flush()?;
+        self.snapshots.build(|directory| {
+            let _gate = self.gate.blocking_lock();
+            let applied = self.state.applied()?.unwrap_or_default();
+            self.state.checkpoint(directory)?;
+            Ok(applied)
+        })
     }
 }
 
@@ -55,11 +51,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(
         &mut self,
     ) -> Result<openraft::alias::SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
-        let builder = Builder::new(
-            Arc::clone(&self.state),
-            Arc::clone(&self.snapshots),
-            Arc::clone(&self.gate),
-        );
+        let builder = self.clone();
         Ok(blocking(move || builder.build()).await?.into_snapshot())
     }
 }

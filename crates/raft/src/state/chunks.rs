@@ -1,86 +1,51 @@
-//! A snapshot directory as a stream of chunks.
+//! A snapshot as a stream of chunks.
 
-use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
 
 use super::SnapshotDir;
 use crate::codec::SnapshotChunk;
 
-/// What is left to send. It keeps the directory from being deleted.
-struct Sending {
-    snapshot: SnapshotDir,
-    files: Option<VecDeque<String>>,
-    open: Option<File>,
-    chunk_bytes: usize,
-}
+/// Chunks that are read ahead.
+const READ_AHEAD: usize = 2;
 
-/// The chunks of `snapshot`: its files one after the other, in the order of their names.
+type Chunks = mpsc::Sender<Result<Bytes, io::Error>>;
+
+/// The chunks of `snapshot`: its manifest, then its files. An error is the last.
 pub(crate) fn snapshot_chunks(
     snapshot: SnapshotDir,
     chunk_bytes: usize,
 ) -> BoxStream<'static, Result<Bytes, io::Error>> {
-    let sending = Sending {
-        snapshot,
-        files: None,
-        open: None,
-        chunk_bytes,
-    };
-    let chunks = stream::unfold(Some(sending), |sending| async move {
-        let mut sending = sending?;
-        // Reads block; a chunk is large enough to be worth the hop.
-        let read = tokio::task::spawn_blocking(move || sending.next().map(|chunk| (chunk, sending))).await;
-        match read {
-            Ok(Ok((Some(chunk), sending))) => Some((Ok(chunk.encode()), Some(sending))),
-            Ok(Ok((None, _))) => None,
-            Ok(Err(error)) => Some((Err(error), None)),
-            Err(_) => Some((Err(io::Error::other("reading a snapshot was cancelled")), None)),
-        }
+    let (tx, mut rx) = mpsc::channel(READ_AHEAD);
+    // Reads block. The thread ends with the snapshot or when nobody takes its chunks any more; until then it
+    // keeps the directory from being deleted.
+    tokio::task::spawn_blocking(move || {
+        // Only the stream's end is told: an error was sent through it.
+        let _ = read_all(&snapshot, chunk_bytes.max(1), &tx);
     });
-    chunks.boxed()
+    stream::poll_fn(move |context| rx.poll_recv(context)).boxed()
 }
 
-impl Sending {
-    fn next(&mut self) -> Result<Option<SnapshotChunk>, io::Error> {
-        if let Some(data) = self.read_chunk()? {
-            return Ok(Some(SnapshotChunk::Data(data)));
-        }
-        let files = match &mut self.files {
-            Some(files) => files,
-            none => none.insert(list(&self.snapshot)?),
-        };
-        let Some(name) = files.pop_front() else {
-            return Ok(None);
-        };
-        let file = File::open(self.snapshot.path().join(&name))?;
-        let size = file.metadata()?.len();
-        self.open = Some(file);
-        Ok(Some(SnapshotChunk::File { name, size }))
-    }
+/// Why reading ends early: nobody listens.
+struct Closed;
 
-    /// The next bytes of the open file; none at its end.
-    fn read_chunk(&mut self) -> Result<Option<Bytes>, io::Error> {
-        let Some(file) = &mut self.open else {
-            return Ok(None);
-        };
-        let mut data = Vec::with_capacity(self.chunk_bytes);
-        file.take(self.chunk_bytes as u64).read_to_end(&mut data)?;
-        if data.is_empty() {
-            self.open = None;
-            return Ok(None);
-        }
-        Ok(Some(data.into()))
+fn read_all(snapshot: &SnapshotDir, chunk_bytes: usize, chunks: &Chunks) -> Result<(), Closed> {
+    let snapshot = snapshot.on_disk();
+    let manifest = Bytes::from(snapshot.manifest().encode());
+    for at in (0..manifest.len()).step_by(chunk_bytes) {
+        let part = manifest.slice(at..manifest.len().min(at + chunk_bytes));
+        send(chunks, Ok(SnapshotChunk::Manifest(part).encode()))?;
     }
+    for chunk in snapshot.chunks(chunk_bytes) {
+        let chunk = chunk.map(|chunk| SnapshotChunk::Data(chunk).encode());
+        send(chunks, chunk.map_err(io::Error::from))?;
+    }
+    Ok(())
 }
 
-fn list(snapshot: &SnapshotDir) -> Result<VecDeque<String>, io::Error> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(snapshot.path())? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
-    Ok(names.into())
+fn send(chunks: &Chunks, chunk: Result<Bytes, io::Error>) -> Result<(), Closed> {
+    chunks.blocking_send(chunk).map_err(|_| Closed)
 }

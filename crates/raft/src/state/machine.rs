@@ -130,7 +130,7 @@ impl StateMachine {
 
     async fn replace(&mut self, meta: &SnapshotMeta, snapshot: SnapshotDir) -> Result<(), Fault> {
         let snapshots = Arc::clone(&self.snapshots);
-        let prepared = blocking(move || snapshots.prepare_install(snapshot)).await?;
+        let prepared = blocking(move || snapshots.prepare_install(&snapshot)).await?;
         self.observer.replacing(self.group);
         let gate = Arc::clone(&self.gate).lock_owned().await;
         let state = Arc::clone(&self.state);

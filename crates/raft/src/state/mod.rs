@@ -2,7 +2,6 @@
 
 mod builder;
 mod chunks;
-mod format;
 mod machine;
 mod observer;
 mod receive;

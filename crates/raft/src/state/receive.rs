@@ -2,42 +2,47 @@
 //! error while openraft installs it ends the group.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use eunoe_store::snapshot::MANIFEST_BYTES_MAX;
+use eunoe_store::{Incoming, SnapshotError};
 use eunoe_types::{DecodeError, Fault};
 use futures::{Stream, StreamExt};
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
+use tokio::sync::OwnedMutexGuard;
 
-use super::machine::blocking;
-use super::{SnapshotDir, Snapshots, format};
+use super::{SnapshotDir, Snapshots};
 use crate::ServeError;
 use crate::codec::{SnapshotChunk, decode_chunk};
 use crate::types::SnapshotMeta;
 
 /// A sender that is silent for so long is given up, so that the next one gets its turn.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// Files of one snapshot.
-const FILES_MAX: usize = 65_536;
+/// Bytes of one snapshot.
+const SNAPSHOT_BYTES_MAX: u64 = 1 << 40;
 
 /// Takes the chunks of a snapshot that holds `meta`.
 pub(crate) async fn receive(
     snapshots: &Arc<Snapshots>,
     meta: &SnapshotMeta,
-    chunks: impl Stream<Item = Result<Bytes, io::Error>> + Unpin,
+    mut chunks: impl Stream<Item = Result<Bytes, io::Error>> + Unpin,
 ) -> Result<SnapshotDir, ServeError> {
-    let _turn = snapshots.receiving.lock().await;
-    let directory = Unfinished(Some(snapshots.new_directory("receive")));
-    write_all(directory.path(), chunks).await?;
-    let snapshots = Arc::clone(snapshots);
-    let arrived = blocking(move || {
-        format::verify(directory.path())?;
-        snapshots.arrived(directory.finish())
-    });
-    let arrived = arrived.await.map_err(ServeError::Snapshot)?;
+    let mut receiving = Receiving {
+        _turn: Arc::clone(&snapshots.receiving).lock_owned().await,
+        snapshots: Arc::clone(snapshots),
+        manifest: Vec::new(),
+        incoming: None,
+    };
+    while let Some(chunk) = next(&mut chunks).await? {
+        let chunk = decode_chunk(&chunk)?;
+        receiving = blocking(move || {
+            receiving.take(chunk)?;
+            Ok(receiving)
+        })
+        .await?;
+    }
+    let arrived = blocking(move || receiving.finish()).await?;
     if arrived.meta() != *meta {
         return Err(ServeError::Snapshot(Fault::broken(
             "the snapshot holds another position than announced",
@@ -46,54 +51,56 @@ pub(crate) async fn receive(
     Ok(arrived)
 }
 
-/// A directory that is deleted unless it is finished.
-struct Unfinished(Option<PathBuf>);
-
-impl Unfinished {
-    fn path(&self) -> &Path {
-        self.0.as_deref().expect("finish consumes the value")
-    }
-
-    fn finish(mut self) -> PathBuf {
-        self.0.take().expect("finish consumes the value")
-    }
+/// What has arrived so far. The turn is given up only when nothing is written any more, so also not while a
+/// write goes on whose receiver is gone.
+struct Receiving {
+    _turn: OwnedMutexGuard<()>,
+    snapshots: Arc<Snapshots>,
+    manifest: Vec<u8>,
+    incoming: Option<Incoming>,
 }
 
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // What stays is deleted when the group starts the next time.
-            drop(std::fs::remove_dir_all(path));
-        }
-    }
-}
-
-async fn write_all(
-    directory: &Path,
-    mut chunks: impl Stream<Item = Result<Bytes, io::Error>> + Unpin,
-) -> Result<(), ServeError> {
-    tokio::fs::create_dir(directory).await?;
-    let mut open: Option<Arriving> = None;
-    let mut files = 0;
-    while let Some(chunk) = next(&mut chunks).await? {
-        match decode_chunk(&chunk)? {
-            SnapshotChunk::File { name, size } => {
-                finish(open.take()).await?;
-                files += 1;
-                if files > FILES_MAX {
+impl Receiving {
+    fn take(&mut self, chunk: SnapshotChunk) -> Result<(), ServeError> {
+        match chunk {
+            SnapshotChunk::Manifest(part) => {
+                let is_late = self.incoming.is_some();
+                if is_late || self.manifest.len() + part.len() > MANIFEST_BYTES_MAX {
                     return Err(DecodeError::Range.into());
                 }
-                open = Some(Arriving {
-                    file: File::create_new(directory.join(name)).await?,
-                    left: size,
-                });
+                self.manifest.extend_from_slice(&part);
+                Ok(())
             }
-            SnapshotChunk::Data(data) => open.as_mut().ok_or(DecodeError::Range)?.write(&data).await?,
+            SnapshotChunk::Data(data) => self.incoming()?.write(&data).map_err(refused),
         }
     }
-    finish(open).await?;
-    File::open(directory).await?.sync_all().await?;
-    Ok(())
+
+    /// The directory that is written. The manifest is whole when this is called first.
+    fn incoming(&mut self) -> Result<&mut Incoming, ServeError> {
+        match &mut self.incoming {
+            Some(incoming) => Ok(incoming),
+            none => {
+                let (root, name) = (self.snapshots.root(), self.snapshots.arriving_name());
+                let manifest = std::mem::take(&mut self.manifest);
+                let begun = Incoming::begin(root, &name, &manifest, SNAPSHOT_BYTES_MAX);
+                Ok(none.insert(begun.map_err(refused)?))
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<SnapshotDir, ServeError> {
+        self.incoming()?;
+        let incoming = self.incoming.take().ok_or(DecodeError::Truncated)?;
+        let snapshot = incoming.finish().map_err(refused)?;
+        self.snapshots.arrived(snapshot).map_err(ServeError::Snapshot)
+    }
+}
+
+fn refused(error: SnapshotError) -> ServeError {
+    match error {
+        SnapshotError::Refused(why) => ServeError::Snapshot(Fault::broken(why)),
+        SnapshotError::Fault(fault) => ServeError::Snapshot(fault),
+    }
 }
 
 async fn next(
@@ -105,28 +112,11 @@ async fn next(
     }
 }
 
-/// A file that is being written.
-struct Arriving {
-    file: File,
-    left: u64,
-}
-
-impl Arriving {
-    async fn write(&mut self, data: &[u8]) -> Result<(), ServeError> {
-        self.left = self
-            .left
-            .checked_sub(data.len() as u64)
-            .ok_or(DecodeError::Range)?;
-        Ok(self.file.write_all(data).await?)
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, ServeError> {
+    match tokio::task::spawn_blocking(run).await {
+        Ok(result) => result,
+        Err(_) => Err(ServeError::Stopped),
     }
-}
-
-async fn finish(file: Option<Arriving>) -> Result<(), ServeError> {
-    let Some(mut arriving) = file else { return Ok(()) };
-    if arriving.left > 0 {
-        return Err(DecodeError::Truncated.into());
-    }
-    arriving.file.flush().await?;
-    arriving.file.sync_all().await?;
-    Ok(())
 }

@@ -1,13 +1,15 @@
-//! A snapshot directory in use: it is deleted when it is obsolete and nobody uses it any more.
+//! A snapshot in use: it is deleted when it is obsolete and nobody uses it any more.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use eunoe_store::Snapshot;
+use eunoe_types::Fault;
+
+use crate::codec::decode_applied;
 use crate::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig};
 
-/// A snapshot directory. Clones mean the same directory.
+/// A snapshot. Clones mean the same directory.
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotDir {
     inner: Arc<Inner>,
@@ -15,33 +17,44 @@ pub(crate) struct SnapshotDir {
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    /// Taken only when it is dropped.
+    snapshot: Option<Snapshot>,
     last: Option<LogId>,
     members: StoredMembership,
     obsolete: AtomicBool,
 }
 
 impl SnapshotDir {
-    /// A directory with what its manifest says.
-    pub(super) fn new(path: PathBuf, last: Option<LogId>, members: StoredMembership) -> Self {
-        Self {
+    /// A snapshot with the position that it was made at.
+    pub(super) fn new(snapshot: Snapshot) -> Result<Self, Fault> {
+        let (last, members) = match snapshot.meta() {
+            [] => (None, StoredMembership::default()),
+            applied => decode_applied(applied)?,
+        };
+        Ok(Self {
             inner: Arc::new(Inner {
-                path,
+                snapshot: Some(snapshot),
                 last,
                 members,
                 obsolete: AtomicBool::new(false),
             }),
-        }
+        })
     }
 
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.inner.path
+    /// What is on disk.
+    pub(super) fn on_disk(&self) -> &Snapshot {
+        let snapshot = self.inner.snapshot.as_ref();
+        snapshot.expect("it is taken only when nobody can call this any more")
     }
 
     /// The last entry it holds.
     pub(super) fn last(&self) -> Option<&LogId> {
         self.inner.last.as_ref()
+    }
+
+    /// Whether it is the same directory.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Its position and members.
@@ -52,7 +65,7 @@ impl SnapshotDir {
         }
     }
 
-    /// The directory, to be deleted when its last user is gone.
+    /// The directory is to be deleted when its last user is gone.
     pub(super) fn retire(&self) {
         self.inner.obsolete.store(true, Ordering::Release);
     }
@@ -68,10 +81,11 @@ impl SnapshotDir {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.obsolete.load(Ordering::Acquire) {
+        let obsolete = self.obsolete.load(Ordering::Acquire);
+        if let Some(snapshot) = self.snapshot.take().filter(|_| obsolete) {
             // What stays is deleted when the group starts the next time.
-            if let Err(error) = fs::remove_dir_all(&self.path) {
-                tracing::warn!(path = %self.path.display(), %error, "an old snapshot was not deleted");
+            if let Err(error) = snapshot.remove() {
+                tracing::warn!(%error, "an old snapshot was not deleted");
             }
         }
     }

@@ -1,52 +1,56 @@
 //! The snapshots of a group on disk: one current, those that are still in use, those that are being made.
 //!
-//! A snapshot is a sealed directory (`eunoe_store::snapshot`). It becomes current with a rename, so that after a
-//! crash there is the old one or the new one, and what was being made is deleted at the next start.
+//! Those that this node may start from are named by numbers. One that arrived from a peer is not: before openraft
+//! takes it, the log may contradict it, so after a crash it must not be found (`arrived-…`).
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eunoe_store::{Snapshot, SnapshotError, snapshot};
 use eunoe_types::Fault;
 
-use super::{SnapshotDir, format};
-use crate::codec::decode_applied;
-use crate::types::{LogId, StoredMembership};
+use super::SnapshotDir;
 
-/// What the name of an unfinished directory begins with.
-const UNFINISHED: &str = "tmp-";
+/// What the name of a snapshot begins with that openraft did not take yet.
+const ARRIVED: &str = "arrived-";
+/// Where the state engine gets its copy of the snapshot that it consumes.
+const INSTALLING: &str = "tmp-install";
 
 /// The snapshots of one group.
 pub(crate) struct Snapshots {
     root: PathBuf,
     current: Mutex<Option<SnapshotDir>>,
-    unfinished: AtomicU64,
-    /// Taken by the one snapshot that may be arriving at a time.
-    pub(super) receiving: tokio::sync::Mutex<()>,
+    next: AtomicU64,
+    /// Held by the one snapshot that may be arriving at a time.
+    pub(super) receiving: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Snapshots {
     /// Opens `root`: the newest finished snapshot is the current one, everything else is deleted.
     pub(crate) fn open(root: PathBuf) -> Result<Self, Fault> {
-        fs::create_dir_all(&root).map_err(|error| Fault::io("create the snapshot directory", error))?;
-        let (mut finished, mut rest): (Vec<String>, Vec<String>) = names(&root)?
-            .into_iter()
-            .partition(|name| !name.starts_with(UNFINISHED));
-        // The names are positions of one width, so the last one is the newest.
-        finished.sort();
-        let newest = finished.pop();
-        rest.append(&mut finished);
-        for name in rest {
-            remove(&root.join(name))?;
+        snapshot::clean(&root)?;
+        let mut newest: Option<SnapshotDir> = None;
+        let mut last_number = 0;
+        for found in snapshot::list(&root).map_err(unusable)? {
+            let Ok(number) = found.name().parse::<u64>() else {
+                found.remove()?;
+                continue;
+            };
+            last_number = last_number.max(number);
+            let found = SnapshotDir::new(found)?;
+            let is_newer = newest.as_ref().is_none_or(|newest| newest.last() < found.last());
+            if !is_newer {
+                found.retire();
+            } else if let Some(older) = newest.replace(found) {
+                older.retire();
+            }
         }
-        let current = newest.map(|name| read(root.join(name))).transpose()?;
         Ok(Self {
             root,
-            current: Mutex::new(current),
-            unfinished: AtomicU64::new(0),
-            receiving: tokio::sync::Mutex::new(()),
+            current: Mutex::new(newest),
+            next: AtomicU64::new(last_number + 1),
+            receiving: Arc::default(),
         })
     }
 
@@ -55,62 +59,82 @@ impl Snapshots {
         self.lock().clone()
     }
 
-    /// A name for a directory that is being made. The directory does not exist yet.
-    pub(super) fn new_directory(&self, purpose: &str) -> PathBuf {
-        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
-        self.root.join(format!("{UNFINISHED}{purpose}-{number}"))
+    /// Makes a snapshot of what `checkpoint` writes and makes it the current one.
+    pub(super) fn build(
+        &self,
+        checkpoint: impl FnOnce(&Path) -> Result<Vec<u8>, Fault>,
+    ) -> Result<SnapshotDir, Fault> {
+        let name = self.new_name();
+        self.publish(snapshot::build_with(&self.root, &name, checkpoint).map_err(unusable)?)
     }
 
-    /// Seals a directory that a checkpoint of the state at `applied` was written to.
-    pub(super) fn seal(&self, directory: &Path, applied: &[u8]) -> Result<(), Fault> {
-        format::seal(directory, applied).map(drop)
-    }
-
-    /// Makes a sealed directory the current snapshot, unless a newer one came meanwhile; answers the current one.
-    pub(super) fn publish(&self, directory: &Path) -> Result<SnapshotDir, Fault> {
+    /// Makes a finished snapshot the current one, unless a newer one came meanwhile; answers the current one.
+    fn publish(&self, finished: Snapshot) -> Result<SnapshotDir, Fault> {
+        let finished = SnapshotDir::new(finished)?;
         let mut current = self.lock();
-        let (last, members) = position_of(directory)?;
-        if let Some(newer) = current.as_ref().filter(|current| current.last() >= last.as_ref()) {
-            remove(directory)?;
+        if let Some(newer) = current
+            .as_ref()
+            .filter(|current| current.last() >= finished.last())
+        {
+            finished.retire();
             return Ok(newer.clone());
         }
-        let path = self
-            .root
-            .join(format!("{:020}", last.as_ref().map_or(0, |last| last.index + 1)));
-        format::publish(directory, &path)?;
-        let published = SnapshotDir::new(path, last, members);
-        if let Some(old) = current.replace(published.clone()) {
+        if let Some(old) = current.replace(finished.clone()) {
             old.retire();
         }
-        Ok(published)
+        Ok(finished)
     }
 
-    /// A directory that has arrived and was verified, to be deleted when it is no longer used.
-    pub(super) fn arrived(&self, directory: PathBuf) -> Result<SnapshotDir, Fault> {
-        let (last, members) = position_of(&directory)?;
-        let arrived = SnapshotDir::new(directory, last, members);
+    /// Where snapshots are received.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The name for the next snapshot that arrives. It changes when one has arrived, so that what an interrupted
+    /// one left is overwritten by the next.
+    pub(super) fn arriving_name(&self) -> String {
+        format!("{ARRIVED}{}", self.next.load(Ordering::Relaxed))
+    }
+
+    /// A snapshot that has arrived and was verified, to be deleted when it is no longer used.
+    pub(super) fn arrived(&self, snapshot: Snapshot) -> Result<SnapshotDir, Fault> {
+        self.new_name();
+        let arrived = SnapshotDir::new(snapshot)?;
         arrived.retire();
         Ok(arrived)
     }
 
     /// Makes `snapshot` current if it is not, and a copy of it that may be consumed. The order matters: when the
     /// state is replaced there must be a snapshot of it, and one that is newer than the state is installed again.
-    pub(super) fn prepare_install(&self, snapshot: SnapshotDir) -> Result<PathBuf, Fault> {
-        let kept = self.keep(&snapshot)?;
-        // It was verified when it arrived, but disks also lose what was good.
-        format::verify(kept.path())?;
-        let copy = self.new_directory("install");
-        format::link(kept.path(), &copy)?;
+    pub(super) fn prepare_install(&self, snapshot: &SnapshotDir) -> Result<PathBuf, Fault> {
+        let kept = self.keep(snapshot)?;
+        let copy = self.root.join(INSTALLING);
+        kept.on_disk().copy_state(&copy)?;
         Ok(copy)
     }
 
     fn keep(&self, snapshot: &SnapshotDir) -> Result<SnapshotDir, Fault> {
-        if let Some(current) = self.current().filter(|current| current.path() == snapshot.path()) {
+        if let Some(current) = self.current().filter(|current| current.is(snapshot)) {
+            current.on_disk().verify().map_err(unusable)?;
             return Ok(current);
         }
-        let copy = self.new_directory("keep");
-        format::link(snapshot.path(), &copy)?;
-        self.publish(&copy)
+        let arrived = snapshot.on_disk();
+        let name = self.new_name();
+        let copy = snapshot::build_with(&self.root, &name, |into| {
+            arrived.copy_state(into)?;
+            Ok(arrived.meta().to_vec())
+        });
+        let copy = copy.map_err(unusable)?;
+        // It was verified when it arrived, but disks also lose what was good.
+        if copy.manifest() != arrived.manifest() {
+            copy.remove()?;
+            return Err(Fault::broken("a snapshot changed on disk after it had arrived"));
+        }
+        self.publish(copy)
+    }
+
+    fn new_name(&self) -> String {
+        format!("{:020}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<SnapshotDir>> {
@@ -118,35 +142,10 @@ impl Snapshots {
     }
 }
 
-fn read(path: PathBuf) -> Result<SnapshotDir, Fault> {
-    let (last, members) = position_of(&path)?;
-    Ok(SnapshotDir::new(path, last, members))
-}
-
-/// The position that the manifest of a sealed directory names.
-fn position_of(directory: &Path) -> Result<(Option<LogId>, StoredMembership), Fault> {
-    let applied = format::manifest(directory)?.applied;
-    if applied.is_empty() {
-        Ok((None, StoredMembership::default()))
-    } else {
-        Ok(decode_applied(&applied)?)
-    }
-}
-
-fn names(root: &Path) -> Result<Vec<String>, Fault> {
-    let list = || -> io::Result<Vec<String>> {
-        let entries = fs::read_dir(root)?.collect::<io::Result<Vec<_>>>()?;
-        Ok(entries
-            .iter()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect())
-    };
-    list().map_err(|error| Fault::io("list the snapshot directory", error))
-}
-
-fn remove(path: &Path) -> Result<(), Fault> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Fault::io("delete a snapshot", error)),
-        _ => Ok(()),
+/// A snapshot of this node's own that is damaged makes the node unfit.
+pub(super) fn unusable(error: SnapshotError) -> Fault {
+    match error {
+        SnapshotError::Refused(why) => Fault::broken(format!("a snapshot on disk is unusable: {why}")),
+        SnapshotError::Fault(fault) => fault,
     }
 }
