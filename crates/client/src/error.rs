@@ -122,6 +122,11 @@ impl ClientError {
         }
     }
 
+    /// What happened, in one sentence without content.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Whether trying again (with the same request id) can help.
     pub fn is_retryable(&self) -> bool {
         self.retry != Retry::Never

@@ -89,10 +89,8 @@ mod tests {
                 .expect("within the budget");
             assert!(pause >= PAUSE_MIN && pause <= PAUSE_MAX + PAUSE_MAX, "{pause:?}");
         }
-        let full = ClientError {
-            retry: Retry::AfterMs(700),
-            ..lost
-        };
+        let mut full = lost.clone();
+        full.retry = Retry::AfterMs(700);
         assert!(attempts.pause_after(&full, Repeat::Safe) >= Some(Duration::from_millis(700)));
         assert!(
             Attempts::within(Duration::ZERO)
