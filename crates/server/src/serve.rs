@@ -31,8 +31,6 @@ const CLIENT_STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CLIENT_CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// A client that is silent is asked so often whether it is alive.
 const CLIENT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-/// After the end was announced, requests in flight have so long to finish.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Why a server ended early.
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +61,12 @@ pub fn peer_server() -> Server {
 }
 
 /// Serves `router` on `listener` until `shutdown` ends. Then it takes no connection, lets requests finish for
-/// 10 seconds, and breaks what is still open: tails and append streams never end by themselves.
+/// `grace`, and breaks what is still open: tails and append streams never end by themselves.
 pub async fn serve<I, L, B>(
     listener: TcpListener,
     acceptor: Acceptor<I>,
     router: Router<L>,
+    grace: Duration,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServerFailed>
 where
@@ -90,7 +89,7 @@ where
     };
     let overdue = async {
         stopping.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(grace).await;
     };
     let served = Box::pin(router.serve_with_incoming_shutdown(incoming, signal));
     match select(served, Box::pin(overdue)).await {

@@ -1,7 +1,9 @@
 //! Raft's messages over the peer links.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use eunoe_proto::peer::{RaftAppendRequest, RaftCallRequest, RaftSnapshotRequest}
 use eunoe_raft::{CallKind, PeerTransport, Target, TransportError};
 use eunoe_types::GroupId;
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 use tokio::sync::Notify;
 use tonic::Request;
 
@@ -69,6 +71,7 @@ impl PeerTransport for GrpcTransport {
         async move {
             let Link { mut client, entry } = link?;
             let requests = requests.map(move |body| RaftAppendRequest { group: group.0, body });
+            let requests = Messages(requests.boxed());
             let response = within(connect_timeout, client.raft_append(requests)).await?;
             let answers = response.into_inner().map(|answer| match answer {
                 Ok(answer) => Ok(answer.body),
@@ -116,7 +119,7 @@ fn pieces(
     header: Bytes,
     chunks: BoxStream<'static, Result<Bytes, io::Error>>,
     unreadable: Arc<Notify>,
-) -> BoxStream<'static, RaftSnapshotRequest> {
+) -> Messages<RaftSnapshotRequest> {
     let chunks = chunks.filter_map(move |chunk| {
         let unreadable = Arc::clone(&unreadable);
         async move {
@@ -131,7 +134,18 @@ fn pieces(
         }
     });
     let bodies = stream::once(std::future::ready(header)).chain(chunks);
-    bodies.map(move |body| RaftSnapshotRequest { group: group.0, body }).boxed()
+    Messages(bodies.map(move |body| RaftSnapshotRequest { group: group.0, body }).boxed())
+}
+
+/// A boxed stream under a name: the compiler cannot show that a generic call that holds the bare one is `Send`.
+struct Messages<T>(BoxStream<'static, T>);
+
+impl<T> Stream for Messages<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_next_unpin(cx)
+    }
 }
 
 /// `answers` until `end`, then `last`.
