@@ -165,16 +165,16 @@ fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
 }
 
 fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
-    match node(txn, new.id)? {
-        // The same admission again, after an answer that got lost.
-        Some(known) if known == *new => return Ok(Ok(Reply::Done)),
-        Some(_) => return Ok(Err(Rejection::NodeIdUsed)),
-        None => {}
-    }
     let row = NodeRow {
         state: NodeState::Admitted,
         ..new.clone()
     };
+    match node(txn, new.id)? {
+        // The same admission again, after an answer that got lost.
+        Some(known) if known == row => return Ok(Ok(Reply::Done)),
+        Some(_) => return Ok(Err(Rejection::NodeIdUsed)),
+        None => {}
+    }
     txn.put(NodeRow::key(new.id), row.encode());
     Event::new()
         .number("node", new.id.0)

@@ -3,6 +3,8 @@
 //! It knows keys only by random names and holds their records sealed; it never sees a message.
 
 mod apply;
+#[cfg(test)]
+mod codec_test;
 mod command;
 mod event;
 mod query;

@@ -5,6 +5,8 @@
 
 mod append;
 mod apply;
+#[cfg(test)]
+mod codec_test;
 mod command;
 mod query;
 mod reply;

@@ -1,0 +1,149 @@
+//! Histories over few pages, keys and nodes, so that commands meet each other.
+
+use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName};
+use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+fn sealed() -> impl Strategy<Value = &'static [u8]> {
+    select(vec![&b""[..], b"\x00", b"sealed", &[0xff; 200]])
+}
+
+fn page_name() -> impl Strategy<Value = PageName> {
+    (0u8..2, 0u32..2).prop_map(|(tree, index)| PageName {
+        tree,
+        level: 0,
+        index,
+    })
+}
+
+fn stage() -> impl Strategy<Value = Command<'static>> {
+    let page = (page_name(), sealed()).prop_map(|(name, sealed)| Page { name, sealed });
+    (0u64..2, prop::collection::vec(page, 0..5))
+        .prop_map(|(attempt, pages)| Command::StagePages { attempt, pages })
+}
+
+fn node() -> impl Strategy<Value = NodeRow> {
+    let site = select(vec!["fra-1", "", "a \"site\"\\ in Köln\n"]);
+    // A command's own state means nothing: whoever is admitted is admitted.
+    let state = select(vec![NodeState::Admitted, NodeState::Removed]);
+    (1u64..5, select(vec!["a:1", "b:2"]), site, state).prop_map(|(id, address, site, state)| NodeRow {
+        id: NodeId(id),
+        client_address: address.to_owned(),
+        peer_address: address.to_owned(),
+        spki_sha256: [id as u8; 32],
+        site: site.to_owned(),
+        state,
+    })
+}
+
+fn genesis() -> impl Strategy<Value = Genesis> {
+    let names = vec![
+        PageName {
+            tree: 0,
+            level: 0,
+            index: 0,
+        },
+        PageName {
+            tree: 0,
+            level: 0,
+            index: 1,
+        },
+        PageName {
+            tree: 1,
+            level: 0,
+            index: 0,
+        },
+    ];
+    (
+        0u64..2,
+        subsequence(names, 0..=2),
+        prop::collection::vec(node(), 0..4),
+    )
+        .prop_map(|(attempt, pages, nodes)| Genesis {
+            realm: Realm([0xa0; 16]),
+            attempt,
+            pages,
+            levels: 2,
+            root_commit: [attempt as u8; 32],
+            data_groups: 4,
+            time: TimeMs(1_000),
+            nodes,
+        })
+}
+
+fn new_key() -> impl Strategy<Value = NewKey<'static>> {
+    // Mostly the first generation: no command of this release makes a later one.
+    let generation = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
+    let row =
+        (1u8..3, 0u32..3, generation, 0u8..6, sealed()).prop_map(|(tree, page, generation, tag, sealed)| {
+            NewRow {
+                tree,
+                page,
+                generation,
+                tag: [tag; 16],
+                sealed,
+            }
+        });
+    (0x41u8..0x49, 1u8..7, 0u8..0x40, prop::collection::vec(row, 0..=2)).prop_map(
+        |(kid, kind, commit, rows)| NewKey {
+            kid: Kid([kid; 16]),
+            kind,
+            commit: [commit; 32],
+            key_commit: [!kid; 32],
+            rows,
+        },
+    )
+}
+
+fn create_keys() -> impl Strategy<Value = Command<'static>> {
+    (any::<u32>(), prop::collection::vec(new_key(), 0..5)).prop_map(|(time, keys)| Command::CreateKeys {
+        time: TimeMs(u64::from(time)),
+        keys,
+    })
+}
+
+fn grant() -> impl Strategy<Value = Command<'static>> {
+    (1u64..5, 0u8..3, prop_oneof![9 => Just(0u64), 1 => 1u64..3]).prop_map(|(node, boot, epoch)| {
+        Command::GrantRoot {
+            node: NodeId(node),
+            boot: BootId([boot; 16]),
+            epoch,
+        }
+    })
+}
+
+fn command() -> impl Strategy<Value = Command<'static>> {
+    prop_oneof![
+        1 => stage(),
+        1 => genesis().prop_map(Command::Genesis),
+        6 => create_keys(),
+        2 => node().prop_map(Command::AdmitNode),
+        1 => (1u64..6).prop_map(|node| Command::RemoveNode(NodeId(node))),
+        3 => grant(),
+        // Version 2 is unknown to this release, and unknown versions are faults.
+        1 => (0u32..=1).prop_map(Command::RaiseVersion),
+    ]
+}
+
+/// A history whose genesis usually happens.
+pub(crate) fn history() -> impl Strategy<Value = Vec<Command<'static>>> {
+    let parts = (
+        prop::collection::vec(command(), 0..4),
+        prop::collection::vec(stage(), 0..3),
+        genesis(),
+        prop::collection::vec(command(), 0..40),
+    );
+    parts.prop_map(|(before, staged, genesis, after)| {
+        before
+            .into_iter()
+            .chain(staged)
+            .chain([Command::Genesis(genesis)])
+            .chain(after)
+            .collect()
+    })
+}
+
+pub(crate) fn encoded(commands: &[Command<'_>]) -> Vec<Vec<u8>> {
+    commands.iter().map(Command::encode).collect()
+}

@@ -1,0 +1,8 @@
+//! The data machine.
+
+pub(crate) mod generate;
+mod invariants;
+mod malformed;
+mod properties;
+mod queries;
+mod stream;

@@ -1,0 +1,6 @@
+//! What the machines promise, tested from outside: the same commands give the same bytes, on every replica.
+
+mod control;
+mod data;
+mod golden;
+mod support;
