@@ -43,7 +43,9 @@ pub struct Health(Arc<watch::Sender<HealthState>>);
 
 impl Default for Health {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(HealthState::Starting("the process has begun"))))
+        Self(Arc::new(watch::Sender::new(HealthState::Starting(
+            "the process has begun",
+        ))))
     }
 }
 
@@ -86,7 +88,10 @@ pub async fn serve(
         shutdown.await;
         let _ = announce.send(());
     };
-    let listener = Bounded { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
+    let listener = Bounded {
+        listener,
+        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+    };
     let served = axum::serve(listener, router).with_graceful_shutdown(signal);
     tokio::select! {
         result = served.into_future() => result,
@@ -143,7 +148,14 @@ impl Listener for Bounded {
         // The semaphore is never closed, so there is always a place some time.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (tcp, address) = Listener::accept(&mut self.listener).await;
-        (BoundedStream { tcp, end: Box::pin(sleep(CONNECTION_AGE_MAX)), _place: place }, address)
+        (
+            BoundedStream {
+                tcp,
+                end: Box::pin(sleep(CONNECTION_AGE_MAX)),
+                _place: place,
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -152,7 +164,11 @@ impl Listener for Bounded {
 }
 
 impl AsyncRead for BoundedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

@@ -1,1 +1,16 @@
-//! placeholder
+//! `eunoed`: the services, connections and life of a node.
+//!
+//! The library exists so that the binary stays small and tests can start a node in their own process.
+
+pub mod admin;
+pub mod clock;
+pub mod config;
+pub mod edge;
+pub mod groups;
+pub mod grpc;
+pub mod keys;
+pub mod node;
+pub mod peer;
+pub mod serve;
+pub mod telemetry;
+pub mod tls;

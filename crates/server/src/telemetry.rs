@@ -14,15 +14,24 @@ pub struct LogError;
 
 /// Logs as JSON lines to the standard error from here on, and makes a panic end the process. Once a process.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(config.level).with(lines).try_init().map_err(|_| LogError)?;
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(config.level)
+        .with(lines)
+        .try_init()
+        .map_err(|_| LogError)?;
     std::panic::set_hook(Box::new(die));
     Ok(())
 }
 
 /// A broken invariant must not serve on. The message is left out: it may hold what the code held.
 fn die(panic: &PanicHookInfo<'_>) {
-    let (file, line) = panic.location().map_or(("unknown", 0), |location| (location.file(), location.line()));
+    let (file, line) = panic
+        .location()
+        .map_or(("unknown", 0), |location| (location.file(), location.line()));
     tracing::error!(file, line, "panic: the process ends");
     std::process::abort();
 }

@@ -77,6 +77,11 @@ impl GroupHandle {
         Ok(value.expect("with_view runs the closure once or returns an error"))
     }
 
+    /// Bytes that the state takes on disk.
+    pub fn state_bytes(&self) -> Result<u64, Fault> {
+        self.inner.state.disk_bytes()
+    }
+
     /// Waits until the entry at `index` is applied on this node.
     pub async fn wait_applied(&self, index: u64, timeout: Duration) -> Result<LogPosition, ReadError> {
         let mut applied = self.inner.applied.clone();

@@ -32,6 +32,9 @@ pub(crate) trait GroupState: Send + Sync + 'static {
 
     /// Where the group's snapshots are kept.
     fn snapshot_dir(&self) -> PathBuf;
+
+    /// Bytes on disk.
+    fn disk_bytes(&self) -> Result<u64, Fault>;
 }
 
 /// The slot of one group.
@@ -97,6 +100,10 @@ impl<F: StateFactory> GroupState for Slot<F> {
             .ok_or_else(|| Fault::broken("the state is closed already"))?;
         *slot = Some(self.factory.replace(self.group, old, from)?);
         Ok(())
+    }
+
+    fn disk_bytes(&self) -> Result<u64, Fault> {
+        self.with_engine(|engine| Ok(engine.disk_bytes()))
     }
 
     fn snapshot_dir(&self) -> PathBuf {

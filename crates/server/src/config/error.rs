@@ -35,12 +35,18 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn field(field: &str, problem: &'static str) -> Self {
-        Self::Field { field: field.to_owned(), problem }
+        Self::Field {
+            field: field.to_owned(),
+            problem,
+        }
     }
 
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let start = error.span().map_or(0, |span| span.start).min(text.len());
         let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
-        Self::Syntax { line, problem: error.message().to_owned() }
+        Self::Syntax {
+            line,
+            problem: error.message().to_owned(),
+        }
     }
 }

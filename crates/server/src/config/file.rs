@@ -81,7 +81,9 @@ impl File {
     pub(super) fn read(self) -> Result<Config, ConfigError> {
         let realm = hex(&self.realm).ok_or_else(|| ConfigError::field("realm", "must be 32 hex digits"))?;
         let members = self.members.into_iter().enumerate();
-        let members = members.map(|(index, member)| member.read(index)).collect::<Result<Vec<_>, _>>()?;
+        let members = members
+            .map(|(index, member)| member.read(index))
+            .collect::<Result<Vec<_>, _>>()?;
         let ListenFile { client, peer, admin } = self.listen;
         let TlsFile { ca, cert, key } = self.tls;
         Ok(Config {
@@ -104,10 +106,25 @@ impl File {
 impl MemberFile {
     fn read(self, index: usize) -> Result<Member, ConfigError> {
         let Some(spki_sha256) = hex(&self.spki_sha256) else {
-            return Err(ConfigError::field(&format!("members[{index}].spki_sha256"), "must be 64 hex digits"));
+            return Err(ConfigError::field(
+                &format!("members[{index}].spki_sha256"),
+                "must be 64 hex digits",
+            ));
         };
-        let Self { node_id, client, peer, site, .. } = self;
-        Ok(Member { node_id: NodeId(node_id), client, peer, spki_sha256, site })
+        let Self {
+            node_id,
+            client,
+            peer,
+            site,
+            ..
+        } = self;
+        Ok(Member {
+            node_id: NodeId(node_id),
+            client,
+            peer,
+            spki_sha256,
+            site,
+        })
     }
 }
 
@@ -119,7 +136,12 @@ impl LogFile {
             "info" => LevelFilter::INFO,
             "debug" => LevelFilter::DEBUG,
             "trace" => LevelFilter::TRACE,
-            _ => return Err(ConfigError::field("log.level", "must be error, warn, info, debug or trace")),
+            _ => {
+                return Err(ConfigError::field(
+                    "log.level",
+                    "must be error, warn, info, debug or trace",
+                ));
+            }
         };
         Ok(LogConfig { level })
     }
@@ -135,15 +157,22 @@ impl LimitsFile {
             proposals_in_flight: self.proposals_in_flight.unwrap_or(default.proposals_in_flight),
             snapshot_log_bytes: self.snapshot_log_bytes.unwrap_or(default.snapshot_log_bytes),
             client_connections: self.client_connections.unwrap_or(default.client_connections),
-            streams_per_connection: self.streams_per_connection.unwrap_or(default.streams_per_connection),
+            streams_per_connection: self
+                .streams_per_connection
+                .unwrap_or(default.streams_per_connection),
         }
     }
 }
 
 /// `N` bytes from exactly `2 N` hex digits.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Vec<u8> =
-        text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect();
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| (pair[0] << 4) | pair[1])
+        .collect();
     bytes.try_into().ok().filter(|_| digits.len() == 2 * N)
 }

@@ -123,8 +123,10 @@ impl Default for Limits {
 impl Config {
     /// Reads and checks the file at `path`. It does not open the files that this one names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text)
     }
 
@@ -145,59 +147,127 @@ impl Config {
     /// The members as the directory of peers holds them.
     pub fn peer_entries(&self) -> impl Iterator<Item = (NodeId, PeerEntry)> + '_ {
         self.members.iter().map(|member| {
-            (member.node_id, PeerEntry { address: member.peer.clone(), spki_sha256: member.spki_sha256 })
+            (
+                member.node_id,
+                PeerEntry {
+                    address: member.peer.clone(),
+                    spki_sha256: member.spki_sha256,
+                },
+            )
         })
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         require(self.node_id.0 != 0, "node_id", "must not be 0")?;
-        require(is_text(&self.site), "site", "must be 1 to 256 printable characters")?;
-        require(!self.data_dir.as_os_str().is_empty(), "data_dir", "must not be empty")?;
-        require((1..=DATA_GROUPS_MAX).contains(&self.data_groups), "data_groups", "must be 1 to 64")?;
+        require(
+            is_text(&self.site),
+            "site",
+            "must be 1 to 256 printable characters",
+        )?;
+        require(
+            !self.data_dir.as_os_str().is_empty(),
+            "data_dir",
+            "must not be empty",
+        )?;
+        require(
+            (1..=DATA_GROUPS_MAX).contains(&self.data_groups),
+            "data_groups",
+            "must be 1 to 64",
+        )?;
         let Listen { client, peer, admin } = self.listen;
         let distinct = |a: SocketAddr, b: SocketAddr| a != b || a.port() == 0;
-        require(distinct(client, peer), "listen.peer", "must differ from listen.client")?;
-        require(distinct(client, admin) && distinct(peer, admin), "listen.admin", "must differ from the others")?;
+        require(
+            distinct(client, peer),
+            "listen.peer",
+            "must differ from listen.client",
+        )?;
+        require(
+            distinct(client, admin) && distinct(peer, admin),
+            "listen.admin",
+            "must differ from the others",
+        )?;
         self.check_members()?;
         self.limits.check()
     }
 
     fn check_members(&self) -> Result<(), ConfigError> {
         let max = if self.join { MEMBERS_MAX } else { VOTERS_MAX };
-        require((1..=max).contains(&self.members.len()), "members", "must be 1 to 7 (1 to 64 to join a cluster)")?;
+        require(
+            (1..=max).contains(&self.members.len()),
+            "members",
+            "must be 1 to 7 (1 to 64 to join a cluster)",
+        )?;
         let (mut ids, mut addresses, mut keys) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (index, member) in self.members.iter().enumerate() {
-            let require = |holds, field: &str, problem| {
-                require(holds, &format!("members[{index}].{field}"), problem)
-            };
+            let require =
+                |holds, field: &str, problem| require(holds, &format!("members[{index}].{field}"), problem);
             require(member.node_id.0 != 0, "node_id", "must not be 0")?;
             require(ids.insert(member.node_id), "node_id", "is named twice")?;
             require(is_address(&member.client), "client", "must be host:port")?;
             require(is_address(&member.peer), "peer", "must be host:port")?;
-            require(addresses.insert(&member.client), "client", "is an address named twice")?;
-            require(addresses.insert(&member.peer), "peer", "is an address named twice")?;
-            require(keys.insert(member.spki_sha256), "spki_sha256", "is a key named twice")?;
-            require(is_text(&member.site), "site", "must be 1 to 256 printable characters")?;
+            require(
+                addresses.insert(&member.client),
+                "client",
+                "is an address named twice",
+            )?;
+            require(
+                addresses.insert(&member.peer),
+                "peer",
+                "is an address named twice",
+            )?;
+            require(
+                keys.insert(member.spki_sha256),
+                "spki_sha256",
+                "is a key named twice",
+            )?;
+            require(
+                is_text(&member.site),
+                "site",
+                "must be 1 to 256 printable characters",
+            )?;
         }
         let own = self.member(self.node_id);
         require(own.is_some(), "members", "must include this node")?;
-        require(own.is_some_and(|own| own.site == self.site), "site", "must be this node's site in `members`")
+        require(
+            own.is_some_and(|own| own.site == self.site),
+            "site",
+            "must be this node's site in `members`",
+        )
     }
 }
 
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
         let between = |holds, field| require(holds, field, "is out of range");
-        between((1..=10_000_000).contains(&self.tenant_messages_per_second), "limits.tenant_messages_per_second")?;
-        between((1..=1 << 20).contains(&self.proposals_in_flight), "limits.proposals_in_flight")?;
-        between((1 << 20..=1 << 40).contains(&self.snapshot_log_bytes), "limits.snapshot_log_bytes")?;
-        between((1..=1 << 20).contains(&self.client_connections), "limits.client_connections")?;
-        between((1..=1 << 16).contains(&self.streams_per_connection), "limits.streams_per_connection")
+        between(
+            (1..=10_000_000).contains(&self.tenant_messages_per_second),
+            "limits.tenant_messages_per_second",
+        )?;
+        between(
+            (1..=1 << 20).contains(&self.proposals_in_flight),
+            "limits.proposals_in_flight",
+        )?;
+        between(
+            (1 << 20..=1 << 40).contains(&self.snapshot_log_bytes),
+            "limits.snapshot_log_bytes",
+        )?;
+        between(
+            (1..=1 << 20).contains(&self.client_connections),
+            "limits.client_connections",
+        )?;
+        between(
+            (1..=1 << 16).contains(&self.streams_per_connection),
+            "limits.streams_per_connection",
+        )
     }
 }
 
 fn require(holds: bool, field: &str, problem: &'static str) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::field(field, problem)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(ConfigError::field(field, problem))
+    }
 }
 
 fn is_text(text: &str) -> bool {

@@ -46,12 +46,25 @@ fn a_good_file_is_read_whole() {
     assert_eq!((config.node_id, config.data_groups), (NodeId(2), 4));
     assert_eq!(config.realm.to_string(), "000102030405060708090a0b0c0d0e0f");
     assert!(config.development && !config.join);
-    assert_eq!(config.members.iter().map(|member| member.node_id.0).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(
+        config
+            .members
+            .iter()
+            .map(|member| member.node_id.0)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
     assert_eq!(config.member(NodeId(2)).unwrap().spki_sha256, [0x22; 32]);
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.log.level, tracing::level_filters::LevelFilter::INFO);
     let peers: Vec<_> = config.peer_entries().collect();
-    assert_eq!(peers[0].1, PeerEntry { address: "[::1]:7002".to_owned(), spki_sha256: [0x11; 32] });
+    assert_eq!(
+        peers[0].1,
+        PeerEntry {
+            address: "[::1]:7002".to_owned(),
+            spki_sha256: [0x11; 32]
+        }
+    );
 }
 
 #[test]
@@ -59,7 +72,13 @@ fn settings_that_are_given_replace_the_defaults() {
     let text = format!("{GOOD}\n[log]\nlevel = \"debug\"\n[limits]\nsnapshot_log_bytes = 1048576\n");
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.log.level, tracing::level_filters::LevelFilter::DEBUG);
-    assert_eq!(config.limits, Limits { snapshot_log_bytes: 1 << 20, ..Limits::default() });
+    assert_eq!(
+        config.limits,
+        Limits {
+            snapshot_log_bytes: 1 << 20,
+            ..Limits::default()
+        }
+    );
 }
 
 #[test]
@@ -69,17 +88,53 @@ fn an_error_names_the_field() {
         ("node_id = 2", "node_id = 9", "members must include this node"),
         ("0e0f", "0e0", "realm must be 32 hex digits"),
         ("0e0f", "0e0g", "realm must be 32 hex digits"),
-        ("data_groups = 4", "data_groups = 65", "data_groups must be 1 to 64"),
-        ("data_dir = \"/var/lib/eunoe\"", "data_dir = \"\"", "data_dir must not be empty"),
-        ("127.0.0.1:7003", "127.0.0.1:7002", "listen.admin must differ from the others"),
-        ("site = \"eu-dev-1\"", "site = \"\"", "site must be 1 to 256 printable characters"),
-        ("site = \"eu-dev-1\"", "site = \"eu-dev-3\"", "site must be this node's site in `members`"),
+        (
+            "data_groups = 4",
+            "data_groups = 65",
+            "data_groups must be 1 to 64",
+        ),
+        (
+            "data_dir = \"/var/lib/eunoe\"",
+            "data_dir = \"\"",
+            "data_dir must not be empty",
+        ),
+        (
+            "127.0.0.1:7003",
+            "127.0.0.1:7002",
+            "listen.admin must differ from the others",
+        ),
+        (
+            "site = \"eu-dev-1\"",
+            "site = \"\"",
+            "site must be 1 to 256 printable characters",
+        ),
+        (
+            "site = \"eu-dev-1\"",
+            "site = \"eu-dev-3\"",
+            "site must be this node's site in `members`",
+        ),
         ("2222\"", "22\"", "members[0].spki_sha256 must be 64 hex digits"),
-        ("one.example:7001", "one.example", "members[1].client must be host:port"),
-        ("[::1]:7002", "127.0.0.1:7002", "members[1].peer is an address named twice"),
+        (
+            "one.example:7001",
+            "one.example",
+            "members[1].client must be host:port",
+        ),
+        (
+            "[::1]:7002",
+            "127.0.0.1:7002",
+            "members[1].peer is an address named twice",
+        ),
         ("node_id = 1", "node_id = 2", "members[1].node_id is named twice"),
-        ("[tls]", "[log]\nlevel = \"loud\"\n[tls]", "log.level must be error, warn, info, debug or trace"),
-        ("[tls]", "[limits]\nproposals_in_flight = 0\n[tls]", "limits.proposals_in_flight is out of range"),
+        (
+            "[tls]",
+            "[log]\nlevel = \"loud\"\n[tls]",
+            "log.level must be error, warn, info, debug or trace",
+        ),
+        (
+            "[tls]",
+            "[limits]\nproposals_in_flight = 0\n[tls]",
+            "limits.proposals_in_flight is out of range",
+        ),
     ] {
         assert_eq!(error(from, to), expected);
     }
@@ -87,11 +142,17 @@ fn an_error_names_the_field() {
 
 #[test]
 fn unknown_missing_and_mistyped_fields_are_refused_with_their_line() {
-    assert!(error("development = true", "developement = true").starts_with("line 7: unknown field `developement`"));
+    assert!(
+        error("development = true", "developement = true")
+            .starts_with("line 7: unknown field `developement`")
+    );
     assert!(error("admin = ", "admni = ").contains("unknown field `admni`"));
     assert!(error("admin = \"127.0.0.1:7003\"", "").contains("missing field `admin`"));
     assert!(error("data_groups = 4", "data_groups = \"four\"").starts_with("line 6: invalid type"));
-    assert!(matches!(Config::parse("node_id = "), Err(ConfigError::Syntax { line: 1, .. })));
+    assert!(matches!(
+        Config::parse("node_id = "),
+        Err(ConfigError::Syntax { line: 1, .. })
+    ));
 }
 
 #[test]
@@ -113,7 +174,12 @@ fn more_members_than_voters_are_for_joining_only() {
             id.to_string().repeat(64)
         );
     }
-    assert!(Config::parse(&text).unwrap_err().to_string().starts_with("members must be"));
+    assert!(
+        Config::parse(&text)
+            .unwrap_err()
+            .to_string()
+            .starts_with("members must be")
+    );
     assert!(Config::parse(&text.replace("development = true", "join = true")).is_ok());
 }
 

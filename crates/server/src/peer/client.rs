@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
-    ChangeGroupRequest, GrantRootRequest, GroupMember, PingRequest, ProposeRequest, RelayTypingRequest,
-    change_group_request::Change, propose_response::Outcome,
+    ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, PingRequest, ProposeRequest,
+    RelayTypingRequest, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -23,6 +23,8 @@ use super::{
 const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A typing notice that takes longer is worth nothing.
 const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
+/// Each hand-over waits for the new leader.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that is well answers at once.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -46,8 +48,16 @@ impl PeerClient {
         command: Bytes,
         deadline: Duration,
     ) -> ProposeOutcome {
-        let Ok(mut link) = self.link(to) else { return ProposeOutcome::Unreachable };
-        let request = timed(ProposeRequest { group: group.0, command }, deadline);
+        let Ok(mut link) = self.link(to) else {
+            return ProposeOutcome::Unreachable;
+        };
+        let request = timed(
+            ProposeRequest {
+                group: group.0,
+                command,
+            },
+            deadline,
+        );
         match tokio::time::timeout(deadline, link.client.propose(request)).await {
             Ok(Ok(response)) => match response.into_inner().outcome {
                 Some(Outcome::Reply(reply)) => ProposeOutcome::Reply(reply),
@@ -68,8 +78,13 @@ impl PeerClient {
         change: GroupChange,
         deadline: Duration,
     ) -> ChangeOutcome {
-        let Ok(mut link) = self.link(to) else { return ChangeOutcome::Unreachable };
-        let message = ChangeGroupRequest { group: group.0, change: Some(wire_change(change)) };
+        let Ok(mut link) = self.link(to) else {
+            return ChangeOutcome::Unreachable;
+        };
+        let message = ChangeGroupRequest {
+            group: group.0,
+            change: Some(wire_change(change)),
+        };
         match tokio::time::timeout(deadline, link.client.change_group(timed(message, deadline))).await {
             Ok(Ok(response)) => match response.into_inner().not_leader {
                 0 => ChangeOutcome::Done,
@@ -88,13 +103,19 @@ impl PeerClient {
     /// Asks `from` for the root, for this run of this node.
     pub async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
         let mut link = self.link(from)?;
-        let message = GrantRootRequest { boot_id: Bytes::copy_from_slice(boot_id.as_bytes()) };
+        let message = GrantRootRequest {
+            boot_id: Bytes::copy_from_slice(boot_id.as_bytes()),
+        };
         let call = link.client.grant_root(timed(message, GRANT_TIMEOUT));
         match tokio::time::timeout(GRANT_TIMEOUT, call).await {
             Ok(Ok(response)) => {
                 let response = response.into_inner();
                 let root = take_secret(response.root);
-                Ok(GrantedRoot { epoch: response.epoch, attempt: response.attempt, root })
+                Ok(GrantedRoot {
+                    epoch: response.epoch,
+                    attempt: response.attempt,
+                    root,
+                })
             }
             Ok(Err(status)) => match status::refused_grant(&status) {
                 Some(refused) if !status::was_never_sent(&status) => Err(refused.into()),
@@ -114,19 +135,49 @@ impl PeerClient {
     ) -> Result<(), TransportError> {
         let mut link = self.link(to)?;
         let conversation_id = Bytes::copy_from_slice(conversation.as_bytes());
-        let message = RelayTypingRequest { conversation_id, participant, active };
-        within(TYPING_TIMEOUT, link.client.relay_typing(timed(message, TYPING_TIMEOUT))).await.map(drop)
+        let message = RelayTypingRequest {
+            conversation_id,
+            participant,
+            active,
+        };
+        within(
+            TYPING_TIMEOUT,
+            link.client.relay_typing(timed(message, TYPING_TIMEOUT)),
+        )
+        .await
+        .map(drop)
     }
 
     /// Asks `to` how it is.
     pub async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError> {
         let mut link = self.link(to)?;
-        let answer = within(PING_TIMEOUT, link.client.ping(timed(PingRequest {}, PING_TIMEOUT))).await?;
+        let answer = within(
+            PING_TIMEOUT,
+            link.client.ping(timed(PingRequest {}, PING_TIMEOUT)),
+        )
+        .await?;
         let answer = answer.into_inner();
         match NodeId(answer.node_id) {
-            node if node == to => Ok(PeerState { node, unsealed: answer.unsealed, begun: answer.begun }),
+            node if node == to => Ok(PeerState {
+                node,
+                unsealed: answer.unsealed,
+                begun: answer.begun.into_iter().map(GroupId).collect(),
+                genesis: answer.genesis,
+                draining: answer.draining,
+            }),
             _ => Err(TransportError::Broken),
         }
+    }
+
+    /// Makes `to` hand over its leaderships, and says which groups it still leads.
+    pub async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {
+        let mut link = self.link(to)?;
+        let answer = within(
+            DRAIN_TIMEOUT,
+            link.client.drain(timed(DrainRequest {}, DRAIN_TIMEOUT)),
+        )
+        .await?;
+        Ok(answer.into_inner().leader_of.into_iter().map(GroupId).collect())
     }
 
     fn link(&self, to: NodeId) -> Result<Link, TransportError> {

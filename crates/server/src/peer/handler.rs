@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
-use super::{ChangeOutcome, GrantedRoot, GroupChange, ProposeOutcome, RefusedGrant};
+use super::{ChangeOutcome, GrantedRoot, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
 
 /// Answers peers. `from` is the node that the connection's certificate proved, and admitted.
 ///
@@ -25,9 +25,9 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Passes a typing notice to the tails on this node. It must not wait for a slow one.
     async fn relay_typing(&self, conversation: ConversationId, participant: u32, active: bool);
 
-    /// Whether this node holds the root.
-    fn unsealed(&self) -> bool;
+    /// Hands over all leaderships of this node, which takes none until it is restarted. Says which are left.
+    async fn drain(&self) -> Vec<GroupId>;
 
-    /// Whether any of this node's groups has a log.
-    fn begun(&self) -> bool;
+    /// How this node is.
+    fn state(&self) -> PeerState;
 }

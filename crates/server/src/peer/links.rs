@@ -66,7 +66,13 @@ pub(super) struct Link {
 impl PeerLinks {
     /// Connections to the nodes of `directory`, as this node. Nothing is connected yet.
     pub fn new(material: TlsMaterial, directory: PeerDirectory) -> Self {
-        Self { inner: Arc::new(Inner { material, directory, links: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                material,
+                directory,
+                links: Mutex::default(),
+            }),
+        }
     }
 
     /// The directory that says where the peers are.
@@ -120,6 +126,8 @@ impl Inner {
 
 impl fmt::Debug for PeerLinks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerLinks").field("directory", &self.inner.directory).finish_non_exhaustive()
+        f.debug_struct("PeerLinks")
+            .field("directory", &self.inner.directory)
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::TransportError;
-use eunoe_types::{NodeId, Outcome};
+use eunoe_types::{GroupId, NodeId, Outcome};
 
 /// What became of a proposal.
 ///
@@ -116,13 +116,17 @@ pub enum GrantError {
     Transport(#[from] TransportError),
 }
 
-/// How a peer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerState {
     /// The id that it gives itself; the same that its certificate proved.
     pub node: NodeId,
     /// Whether it holds the root.
     pub unsealed: bool,
-    /// Whether any of its groups has a log.
-    pub begun: bool,
+    /// Groups that have a log or a state on it.
+    pub begun: Vec<GroupId>,
+    /// Whether it knows that the realm has begun.
+    pub genesis: bool,
+    /// Whether it hands its leaderships over and takes none.
+    pub draining: bool,
 }

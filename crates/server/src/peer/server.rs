@@ -7,10 +7,10 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
-    ChangeGroupRequest, ChangeGroupResponse, GrantRootRequest, GrantRootResponse, PingRequest, PingResponse,
-    ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest,
-    RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse,
-    change_group_request::Change, propose_response::Outcome,
+    ChangeGroupRequest, ChangeGroupResponse, DrainRequest, DrainResponse, GrantRootRequest,
+    GrantRootResponse, PingRequest, PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest,
+    RaftAppendResponse, RaftCallRequest, RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse,
+    RelayTypingRequest, RelayTypingResponse, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -72,7 +72,7 @@ pub struct PeerServer<R, H> {
 }
 
 /// [`PeerServer`] as tonic serves it.
-pub type PeerGrpc<R, H> = InterceptedService<PeerServiceServer<PeerServer<R, H>>, AdmittedOnly>;
+pub(super) type PeerGrpc<R, H> = InterceptedService<PeerServiceServer<PeerServer<R, H>>, AdmittedOnly>;
 
 /// Refuses whoever is not admitted any more, request by request: the handshake was long ago.
 #[derive(Clone, Debug)]
@@ -93,9 +93,14 @@ impl<R: RaftInbound, H: PeerHandler> PeerServer<R, H> {
     /// The service of node `own`, for a listener whose connections carry a [`PeerIdentity`].
     pub fn new(own: NodeId, raft: R, handler: Arc<H>, directory: PeerDirectory) -> PeerGrpc<R, H> {
         let admitted = AdmittedOnly(directory.clone());
-        let service = PeerServiceServer::new(Self { own, raft: Arc::new(raft), handler, directory })
-            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        let service = PeerServiceServer::new(Self {
+            own,
+            raft: Arc::new(raft),
+            handler,
+            directory,
+        })
+        .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
         InterceptedService::new(service, admitted)
     }
 
@@ -131,15 +136,21 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         let mut requests = request.into_inner();
         let raft = Arc::clone(&self.raft);
         let answers = async move {
-            let Some(first) = requests.message().await? else { return Ok(stream::empty().boxed()) };
+            let Some(first) = requests.message().await? else {
+                return Ok(stream::empty().boxed());
+            };
             // Whatever breaks the requests breaks the answers as well: the end is enough here.
-            let others = requests.map_ok(|request| request.body).take_while(|body| ready(body.is_ok()));
+            let others = requests
+                .map_ok(|request| request.body)
+                .take_while(|body| ready(body.is_ok()));
             let bodies = stream::once(ready(first.body)).chain(others.filter_map(|body| ready(body.ok())));
             let answers = raft.append(GroupId(first.group), bodies.take_until(refused).boxed());
             let answers = answers.map_err(|error| status::of_raft(&error))?;
             Ok::<_, Status>(answers.map_err(|error| status::of_raft(&error)).boxed())
         };
-        let answers = stream::once(answers).try_flatten().map_ok(|body| RaftAppendResponse { body });
+        let answers = stream::once(answers)
+            .try_flatten()
+            .map_ok(|body| RaftAppendResponse { body });
         Ok(Response::new(answers.boxed()))
     }
 
@@ -152,11 +163,16 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         let Some(first) = pieces.message().await? else {
             return Err(Status::invalid_argument("a snapshot begins with its header"));
         };
-        let chunks = pieces.map_ok(|piece| piece.body).map_err(|_| io::ErrorKind::ConnectionReset.into());
+        let chunks = pieces
+            .map_ok(|piece| piece.body)
+            .map_err(|_| io::ErrorKind::ConnectionReset.into());
         // An end for this reason must not look like the end of the snapshot.
         let cut = stream::once(refused).map(|()| Err(io::ErrorKind::PermissionDenied.into()));
         let chunks = stream::select(chunks.map(Some).chain(stream::once(ready(None))), cut.map(Some));
-        let chunks = chunks.take_while(|chunk| ready(chunk.is_some())).filter_map(ready).boxed();
+        let chunks = chunks
+            .take_while(|chunk| ready(chunk.is_some()))
+            .filter_map(ready)
+            .boxed();
         let answer = self.raft.snapshot(GroupId(first.group), first.body, chunks).await;
         let body = answer.map_err(|error| status::of_raft(&error))?;
         Ok(Response::new(RaftSnapshotResponse { body }))
@@ -172,7 +188,9 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             ProposeOutcome::Overloaded => Outcome::Overloaded(true),
             ProposeOutcome::Unknown => Outcome::Unknown(true),
         };
-        Ok(Response::new(ProposeResponse { outcome: Some(outcome) }))
+        Ok(Response::new(ProposeResponse {
+            outcome: Some(outcome),
+        }))
     }
 
     async fn change_group(
@@ -204,26 +222,55 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         let from = identity(&request)?.node;
         let boot_id = BootId::try_from(&request.get_ref().boot_id[..])
             .map_err(|_| Status::invalid_argument("a boot id is 16 bytes"))?;
-        let granted = self.handler.grant_root(from, boot_id).await.map_err(status::of_grant)?;
+        let granted = self
+            .handler
+            .grant_root(from, boot_id)
+            .await
+            .map_err(status::of_grant)?;
         // The buffer is wiped when the last reference to it goes.
         let root = Bytes::from_owner(Wiped(granted.root));
-        Ok(Response::new(GrantRootResponse { epoch: granted.epoch, attempt: granted.attempt, root }))
+        Ok(Response::new(GrantRootResponse {
+            epoch: granted.epoch,
+            attempt: granted.attempt,
+            root,
+        }))
     }
 
     async fn relay_typing(
         &self,
         request: Request<RelayTypingRequest>,
     ) -> Result<Response<RelayTypingResponse>, Status> {
-        let RelayTypingRequest { conversation_id, participant, active } = request.into_inner();
+        let RelayTypingRequest {
+            conversation_id,
+            participant,
+            active,
+        } = request.into_inner();
         let conversation = ConversationId::try_from(&conversation_id[..])
             .map_err(|_| Status::invalid_argument("a conversation id is 16 bytes"))?;
         self.handler.relay_typing(conversation, participant, active).await;
         Ok(Response::new(RelayTypingResponse {}))
     }
 
+    async fn drain(&self, _: Request<DrainRequest>) -> Result<Response<DrainResponse>, Status> {
+        let leader_of = self
+            .handler
+            .drain()
+            .await
+            .into_iter()
+            .map(|group| group.0)
+            .collect();
+        Ok(Response::new(DrainResponse { leader_of }))
+    }
+
     async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
-        let (unsealed, begun) = (self.handler.unsealed(), self.handler.begun());
-        Ok(Response::new(PingResponse { node_id: self.own.0, unsealed, begun }))
+        let state = self.handler.state();
+        Ok(Response::new(PingResponse {
+            node_id: self.own.0,
+            unsealed: state.unsealed,
+            begun: state.begun.iter().map(|group| group.0).collect(),
+            genesis: state.genesis,
+            draining: state.draining,
+        }))
     }
 }
 
@@ -237,14 +284,21 @@ impl AsRef<[u8]> for Wiped {
 
 fn identity<T>(request: &Request<T>) -> Result<PeerIdentity, Status> {
     // Without it the service is on the wrong listener.
-    request.extensions().get().copied().ok_or_else(|| Status::unauthenticated("the caller is not a node"))
+    request
+        .extensions()
+        .get()
+        .copied()
+        .ok_or_else(|| Status::unauthenticated("the caller is not a node"))
 }
 
 fn read_change(change: Change) -> Option<GroupChange> {
     Some(match change {
         Change::AddLearner(member) => GroupChange::AddLearner {
             id: node_id(member.node_id)?,
-            node: Node { address: member.peer_address, spki_sha256: member.spki_sha256[..].try_into().ok()? },
+            node: Node {
+                address: member.peer_address,
+                spki_sha256: member.spki_sha256[..].try_into().ok()?,
+            },
         },
         Change::Promote(id) => GroupChange::Promote(node_id(id)?),
         Change::Remove(id) => GroupChange::Remove(node_id(id)?),

@@ -72,6 +72,11 @@ pub(super) fn of_grant(refused: RefusedGrant) -> Status {
 }
 
 pub(super) fn refused_grant(status: &Status) -> Option<RefusedGrant> {
-    let all = [RefusedGrant::Sealed, RefusedGrant::NotAdmitted, RefusedGrant::NotRecorded];
-    all.into_iter().find(|refused| of_grant(*refused).code() == status.code())
+    let all = [
+        RefusedGrant::Sealed,
+        RefusedGrant::NotAdmitted,
+        RefusedGrant::NotRecorded,
+    ];
+    all.into_iter()
+        .find(|refused| of_grant(*refused).code() == status.code())
 }

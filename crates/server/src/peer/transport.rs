@@ -50,11 +50,17 @@ impl PeerTransport for GrpcTransport {
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
         let link = self.link(&to, Lane::Control);
         async move {
-            let message = RaftCallRequest { group: group.0, kind: u32::from(kind.number()), body };
+            let message = RaftCallRequest {
+                group: group.0,
+                kind: u32::from(kind.number()),
+                body,
+            };
             let mut request = Request::new(message);
             request.set_timeout(timeout);
             let mut client = link?.client;
-            within(timeout, client.raft_call(request)).await.map(|response| response.into_inner().body)
+            within(timeout, client.raft_call(request))
+                .await
+                .map(|response| response.into_inner().body)
         }
         .boxed()
     }
@@ -134,7 +140,11 @@ fn pieces(
         }
     });
     let bodies = stream::once(std::future::ready(header)).chain(chunks);
-    Messages(bodies.map(move |body| RaftSnapshotRequest { group: group.0, body }).boxed())
+    Messages(
+        bodies
+            .map(move |body| RaftSnapshotRequest { group: group.0, body })
+            .boxed(),
+    )
 }
 
 /// A boxed stream under a name: the compiler cannot show that a generic call that holds the bare one is `Send`.

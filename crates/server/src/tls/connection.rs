@@ -39,7 +39,11 @@ impl<I: Clone + Send + Sync + 'static> Connected for TlsConnection<I> {
 }
 
 impl<I: Unpin> AsyncRead for TlsConnection<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         // Reading is what an idle connection waits in, so here it is woken; busy ones come by as well.
         if read.is_pending() && self.closed.as_mut().poll(cx).is_ready() {

@@ -52,7 +52,10 @@ impl PeerConnector {
         let verifier = PinnedServer {
             roots: Arc::clone(material.roots()),
             algorithms: provider.signature_verification_algorithms,
-            expected: PeerIdentity { node, spki_sha256: entry.spki_sha256 },
+            expected: PeerIdentity {
+                node,
+                spki_sha256: entry.spki_sha256,
+            },
             admit: Arc::new(move |certificate| identity::peer(certificate, realm).ok()),
         };
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -62,13 +65,19 @@ impl PeerConnector {
             .with_client_auth_cert(material.chain(), material.key())?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { address: entry.address.as_str().into(), tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self {
+            address: entry.address.as_str().into(),
+            tls: TlsConnector::from(Arc::new(config)),
+        })
     }
 
     async fn connect(self) -> Result<TokioIo<TlsStream<TcpStream>>, ConnectError> {
-        let tcp = TcpStream::connect(&*self.address).await.map_err(ConnectError::Tcp)?;
+        let tcp = TcpStream::connect(&*self.address)
+            .await
+            .map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
-        let name = ServerName::try_from(SERVER_NAME).map_err(|_| ConnectError::Tls(std::io::ErrorKind::InvalidInput.into()))?;
+        let name = ServerName::try_from(SERVER_NAME)
+            .map_err(|_| ConnectError::Tls(std::io::ErrorKind::InvalidInput.into()))?;
         let stream = self.tls.connect(name, tcp).await.map_err(ConnectError::Tls)?;
         Ok(TokioIo::new(stream))
     }
@@ -85,7 +94,11 @@ impl Service<Uri> for PeerConnector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         let connect = self.clone().connect();
-        async move { tokio::time::timeout(CONNECT_DEADLINE, connect).await.unwrap_or(Err(ConnectError::Deadline)) }
-            .boxed()
+        async move {
+            tokio::time::timeout(CONNECT_DEADLINE, connect)
+                .await
+                .unwrap_or(Err(ConnectError::Deadline))
+        }
+        .boxed()
     }
 }

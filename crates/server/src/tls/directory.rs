@@ -57,12 +57,18 @@ impl PeerDirectory {
 
     /// Whether `node` is admitted with this key.
     pub fn admits(&self, node: NodeId, spki: &SpkiHash) -> bool {
-        self.0.borrow().get(&node).is_some_and(|entry| entry.spki_sha256 == *spki)
+        self.0
+            .borrow()
+            .get(&node)
+            .is_some_and(|entry| entry.spki_sha256 == *spki)
     }
 
     /// Ends when `node` is no longer admitted with this key.
     pub(crate) fn refused(&self, node: NodeId, spki: SpkiHash) -> BoxFuture<'static, ()> {
-        self.until(node, Box::new(move |entry| entry.is_none_or(|entry| entry.spki_sha256 != spki)))
+        self.until(
+            node,
+            Box::new(move |entry| entry.is_none_or(|entry| entry.spki_sha256 != spki)),
+        )
     }
 
     /// Ends when the entry of `node` is not `entry`.
@@ -91,7 +97,10 @@ mod tests {
     use super::*;
 
     fn entry(port: u16, key: u8) -> PeerEntry {
-        PeerEntry { address: format!("127.0.0.1:{port}"), spki_sha256: [key; 32] }
+        PeerEntry {
+            address: format!("127.0.0.1:{port}"),
+            spki_sha256: [key; 32],
+        }
     }
 
     #[test]

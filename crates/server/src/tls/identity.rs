@@ -29,8 +29,14 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 6] =
-        [Role::Platform, Role::Agent, Role::Subject, Role::Dpo, Role::Auditor, Role::Operator];
+    pub const ALL: [Role; 6] = [
+        Role::Platform,
+        Role::Agent,
+        Role::Subject,
+        Role::Dpo,
+        Role::Auditor,
+        Role::Operator,
+    ];
 
     /// Its name in a certificate.
     pub fn name(self) -> &'static str {
@@ -118,7 +124,10 @@ pub(super) fn client(certificate: &[u8], realm: Realm) -> Result<ClientIdentity,
 pub(super) fn peer(certificate: &[u8], realm: Realm) -> Result<PeerIdentity, IdentityError> {
     let parsed = parse(certificate)?;
     let node = node_path(path(uri(&parsed)?, realm)?)?;
-    Ok(PeerIdentity { node, spki_sha256: Sha256::digest(parsed.public_key().raw).into() })
+    Ok(PeerIdentity {
+        node,
+        spki_sha256: Sha256::digest(parsed.public_key().raw).into(),
+    })
 }
 
 fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, IdentityError> {
@@ -129,9 +138,19 @@ fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, IdentityError> {
 }
 
 fn uri<'a>(certificate: &'a X509Certificate<'a>) -> Result<&'a str, IdentityError> {
-    let names = certificate.subject_alternative_name().map_err(|_| IdentityError::Malformed)?;
-    let names = names.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    let mut uris = names.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None });
+    let names = certificate
+        .subject_alternative_name()
+        .map_err(|_| IdentityError::Malformed)?;
+    let names = names
+        .map(|extension| extension.value.general_names.as_slice())
+        .unwrap_or_default();
+    let mut uris = names.iter().filter_map(|name| {
+        if let GeneralName::URI(uri) = name {
+            Some(*uri)
+        } else {
+            None
+        }
+    });
     match (uris.next(), uris.next()) {
         (Some(uri), None) => Ok(uri),
         (None | Some(_), _) => Err(IdentityError::NotOneUri),
@@ -139,15 +158,22 @@ fn uri<'a>(certificate: &'a X509Certificate<'a>) -> Result<&'a str, IdentityErro
 }
 
 fn path(uri: &str, realm: Realm) -> Result<&str, IdentityError> {
-    let path = uri.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(realm.to_string().as_str()));
-    path.and_then(|path| path.strip_prefix('/')).ok_or(IdentityError::Realm)
+    let path = uri
+        .strip_prefix("spiffe://")
+        .and_then(|rest| rest.strip_prefix(realm.to_string().as_str()));
+    path.and_then(|path| path.strip_prefix('/'))
+        .ok_or(IdentityError::Realm)
 }
 
 fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
     let mut segments = path.split('/');
-    let (Some("tenant"), Some(tenant), Some("role"), Some(role), None) =
-        (segments.next(), segments.next(), segments.next(), segments.next(), segments.next())
-    else {
+    let (Some("tenant"), Some(tenant), Some("role"), Some(role), None) = (
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ) else {
         return Err(IdentityError::Path);
     };
     let tenant = match tenant {
@@ -199,7 +225,10 @@ mod tests {
             format!("https://{REALM}/tenant/acme/role/agent"),
             format!("SPIFFE://{REALM}/tenant/acme/role/agent"),
             format!("spiffe://{REALM}x/tenant/acme/role/agent"),
-            format!("spiffe://{}/tenant/acme/role/agent", REALM.to_string().to_uppercase()),
+            format!(
+                "spiffe://{}/tenant/acme/role/agent",
+                REALM.to_string().to_uppercase()
+            ),
         ] {
             assert_eq!(read_client(&uri), Err(IdentityError::Realm), "{uri}");
         }
@@ -214,15 +243,31 @@ mod tests {
             "node/1",
             "",
         ] {
-            assert_eq!(read_client(&format!("spiffe://{REALM}/{rest}")), Err(IdentityError::Path), "{rest}");
+            assert_eq!(
+                read_client(&format!("spiffe://{REALM}/{rest}")),
+                Err(IdentityError::Path),
+                "{rest}"
+            );
         }
     }
 
     #[test]
     fn a_node_has_one_spelling() {
         assert_eq!(read_node(&format!("spiffe://{REALM}/node/7")), Ok(NodeId(7)));
-        for rest in ["node/0", "node/07", "node/+7", "node/", "node/7/", "node/18446744073709551616", "tenant/*/role/agent"] {
-            assert_eq!(read_node(&format!("spiffe://{REALM}/{rest}")), Err(IdentityError::Path), "{rest}");
+        for rest in [
+            "node/0",
+            "node/07",
+            "node/+7",
+            "node/",
+            "node/7/",
+            "node/18446744073709551616",
+            "tenant/*/role/agent",
+        ] {
+            assert_eq!(
+                read_node(&format!("spiffe://{REALM}/{rest}")),
+                Err(IdentityError::Path),
+                "{rest}"
+            );
         }
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::Stream;
 use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::verifier::{AdmittedClients, Admit};
+use super::verifier::{Admit, AdmittedClients};
 use super::{ClientIdentity, PeerDirectory, PeerIdentity, TlsConnection, TlsError, TlsMaterial, identity};
 
 /// Connections whose handshake is done and that the server has not taken yet.
@@ -38,7 +38,11 @@ pub struct HandshakeLimits {
 
 impl Default for HandshakeLimits {
     fn default() -> Self {
-        Self { handshakes_max: 256, deadline: Duration::from_secs(5), connections_max: 4_096 }
+        Self {
+            handshakes_max: 256,
+            deadline: Duration::from_secs(5),
+            connections_max: 4_096,
+        }
     }
 }
 
@@ -53,7 +57,11 @@ impl Acceptor<ClientIdentity> {
     /// For the client listener: clients of the realm.
     pub fn clients(material: &TlsMaterial, limits: HandshakeLimits) -> Result<Self, TlsError> {
         let realm = material.realm();
-        Self::new(material, limits, Arc::new(move |certificate| identity::client(certificate, realm).ok()))
+        Self::new(
+            material,
+            limits,
+            Arc::new(move |certificate| identity::client(certificate, realm).ok()),
+        )
     }
 }
 
@@ -80,7 +88,10 @@ impl<I: Send + 'static> Acceptor<I> {
             WebPkiClientVerifier::builder_with_provider(Arc::clone(material.roots()), Arc::clone(&provider))
                 .build()
                 .map_err(|error| rustls::Error::General(error.to_string()))?;
-        let verifier = AdmittedClients { chain, admit: Arc::clone(&admit) };
+        let verifier = AdmittedClients {
+            chain,
+            admit: Arc::clone(&admit),
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(Arc::new(verifier))
@@ -89,7 +100,11 @@ impl<I: Send + 'static> Acceptor<I> {
         // A resumed session would not show its certificate, which may be expired or refused by now.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config), admit, limits })
+        Ok(Self {
+            config: Arc::new(config),
+            admit,
+            limits,
+        })
     }
 
     /// Connections of `listener` whose handshake succeeded. They break once `close` is cancelled. Dropping the
@@ -131,7 +146,9 @@ async fn accept<I: Send + 'static>(
             handshakes.join_next().await;
             continue;
         }
-        let Ok(place) = Arc::clone(&connections).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
+            return;
+        };
         let tcp = match listener.accept().await {
             Ok((tcp, _)) => tcp,
             Err(error) => {
@@ -162,11 +179,20 @@ impl<I> Acceptor<I> {
     ) -> io::Result<TlsConnection<I>> {
         tcp.set_nodelay(true)?;
         let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(tcp).await?;
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let certificate = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(|chain| chain.first());
         // The verifier has said yes already; this also holds what changed since.
         let identity = certificate.and_then(|certificate| (self.admit)(certificate));
         let identity = identity.ok_or(io::ErrorKind::PermissionDenied)?;
         let closed = Box::pin(close.cancelled_owned());
-        Ok(TlsConnection { stream, identity, closed, _place: place })
+        Ok(TlsConnection {
+            stream,
+            identity,
+            closed,
+            _place: place,
+        })
     }
 }

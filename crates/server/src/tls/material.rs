@@ -62,18 +62,32 @@ impl TlsMaterial {
             roots.add(certificate)?;
         }
         let chain = certificates(&config.tls.cert)?;
-        let key = PrivateKeyDer::from_pem_file(&config.tls.key)
-            .map_err(|_| TlsError::Pem { path: config.tls.key.clone(), what: "private key" })?;
+        let key = PrivateKeyDer::from_pem_file(&config.tls.key).map_err(|_| TlsError::Pem {
+            path: config.tls.key.clone(),
+            what: "private key",
+        })?;
         let own = identity::peer(chain.first().map(AsRef::as_ref).unwrap_or_default(), config.realm)?;
         if own.node != config.node_id {
             return Err(TlsError::OtherNode(own.node));
         }
-        if config.member(own.node).is_none_or(|member| member.spki_sha256 != own.spki_sha256) {
+        if config
+            .member(own.node)
+            .is_none_or(|member| member.spki_sha256 != own.spki_sha256)
+        {
             return Err(TlsError::OtherKey);
         }
         let (provider, roots) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(roots));
-        let inner = Inner { realm: config.realm, own, provider, roots, chain, key };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            realm: config.realm,
+            own,
+            provider,
+            roots,
+            chain,
+            key,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// This node, as its certificate names it.
@@ -104,13 +118,22 @@ impl TlsMaterial {
 
 impl fmt::Debug for TlsMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsMaterial").field("own", &self.inner.own.node).finish_non_exhaustive()
+        f.debug_struct("TlsMaterial")
+            .field("own", &self.inner.own.node)
+            .finish_non_exhaustive()
     }
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unreadable = || TlsError::Pem { path: path.to_owned(), what: "certificate" };
+    let unreadable = || TlsError::Pem {
+        path: path.to_owned(),
+        what: "certificate",
+    };
     let found = CertificateDer::pem_file_iter(path).map_err(|_| unreadable())?;
     let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|_| unreadable())?;
-    if found.is_empty() { Err(unreadable()) } else { Ok(found) }
+    if found.is_empty() {
+        Err(unreadable())
+    } else {
+        Ok(found)
+    }
 }

@@ -14,8 +14,8 @@ mod material;
 mod verifier;
 
 pub use connection::TlsConnection;
-pub(crate) use connector::PeerConnector;
 pub use connector::ConnectError;
+pub(crate) use connector::PeerConnector;
 pub use directory::{PeerDirectory, PeerEntry, SpkiHash};
 pub use identity::{ClientIdentity, IdentityError, PeerIdentity, Role, TenantScope, spki_sha256};
 pub use incoming::{Acceptor, HandshakeLimits, Incoming};

@@ -1,0 +1,155 @@
+//! The edge: what a call of the chat service means, from checked input to an answer. Here content is sealed before
+//! anything is proposed, and opened after the control barrier; nothing below this module sees it.
+
+mod append;
+mod cache;
+mod content;
+mod conversations;
+mod error;
+mod hub;
+mod opening;
+mod quota;
+mod read;
+mod sequence;
+mod tail;
+mod tokens;
+mod typing;
+
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use eunoe_core::control;
+use eunoe_core::data::ParticipantKind;
+use eunoe_crypto::{Entropy, OsEntropy, PooledEntropy};
+use eunoe_custody::Tenant;
+use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId, TimeMs};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::groups::Groups;
+use crate::keys::Keys;
+use crate::peer::PeerClient;
+
+pub use append::{Ack, MessageInput};
+pub use content::{PartContent, PartInput};
+pub use conversations::{ConversationView, NewConversation};
+pub use error::{ApiError, ApiResult};
+pub use hub::{Hub, TypingNotice};
+pub use opening::{MessageView, Opened, PartView, ParticipantView};
+pub use quota::Quota;
+pub use read::{MessagePage, MessageRef, PageRequest, PageStart};
+pub use sequence::Sequencer;
+pub use tail::{TailEvent, TailStart};
+pub use tokens::Position;
+
+/// How long a call waits for a group's read position.
+const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Typing notices that may be on their way to other nodes at once.
+const RELAYS_MAX: usize = 256;
+
+/// Somebody as a caller names them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The tenant's reference.
+    pub subject: String,
+    /// The role.
+    pub kind: ParticipantKind,
+}
+
+/// How a caller names a conversation.
+pub enum ConversationName {
+    /// By the server's id.
+    Id(ConversationId),
+    /// By the tenant's own reference.
+    ExternalRef(String),
+}
+
+/// The edge of one node. Clones share it.
+#[derive(Clone)]
+pub struct Edge {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    groups: Arc<Groups>,
+    keys: Keys,
+    peers: PeerClient,
+    hub: Arc<Hub>,
+    quota: Quota,
+    cache: cache::Cache,
+    incarnation: OnceLock<Incarnation>,
+    /// Room for typing notices on their way to other nodes.
+    relays: Arc<Semaphore>,
+    stopping: CancellationToken,
+}
+
+impl Edge {
+    /// An edge over groups and keys. Long calls end when `stopping` is cancelled.
+    pub fn new(
+        groups: Arc<Groups>,
+        keys: Keys,
+        peers: PeerClient,
+        hub: Arc<Hub>,
+        quota: Quota,
+        stopping: CancellationToken,
+    ) -> Self {
+        let inner = Inner {
+            groups,
+            keys,
+            peers,
+            hub,
+            quota,
+            cache: cache::Cache::new(),
+            incarnation: OnceLock::new(),
+            relays: Arc::new(Semaphore::new(RELAYS_MAX)),
+            stopping,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The tenant of a read: one that has no keys has nothing to be read.
+    async fn tenant_of_read(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
+        if let Some(tenant) = self.inner.keys.known_tenant(id)? {
+            return Ok(tenant);
+        }
+        // Another node may have made its keys a moment ago.
+        self.inner.keys.barrier().await?;
+        let tenant = self.inner.keys.known_tenant(id)?;
+        tenant.ok_or_else(|| ApiError::not_found("tenant", "no such tenant"))
+    }
+
+    fn incarnation(&self) -> ApiResult<Incarnation> {
+        if let Some(known) = self.inner.incarnation.get() {
+            return Ok(*known);
+        }
+        let genesis = self.inner.groups.control().with_view(control::genesis)??;
+        let genesis =
+            genesis.ok_or_else(|| ApiError::unavailable("NODE_SEALED", "the realm has not begun"))?;
+        Ok(*self.inner.incarnation.get_or_init(|| genesis.incarnation))
+    }
+
+    fn position(&self, seq: Seq) -> ApiResult<Position> {
+        let applied: Option<LogPosition> = self.inner.groups.control().applied();
+        let control_index = applied.map_or(0, |at| at.index);
+        Ok(Position {
+            incarnation: self.incarnation()?,
+            control_index,
+            seq,
+        })
+    }
+}
+
+/// A moment, for answers.
+pub type Moment = TimeMs;
+
+/// Randomness for the nonces of sealed content (never for keys).
+fn with_nonces<T>(use_them: impl FnOnce(&mut dyn Entropy) -> T) -> T {
+    thread_local! {
+        static POOL: RefCell<PooledEntropy<OsEntropy>> = RefCell::new(PooledEntropy::new(OsEntropy));
+    }
+    POOL.with_borrow_mut(|pool| use_them(pool))
+}

@@ -1,0 +1,135 @@
+//! Calls that append many messages: a result for each, in the order of the requests.
+
+use eunoe_proto::chat::{
+    AppendResult, MessageInput, StreamAppendRequest, StreamAppendResponse, append_result,
+};
+use eunoe_types::{TenantId, limits};
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::status::{Faults, to_rpc_status, to_status};
+use super::{auth, convert, input};
+use crate::edge::{Ack, ApiError, ApiResult, Edge, Sequencer};
+use crate::tls::ClientIdentity;
+
+/// Results that wait for a slow caller.
+const BUFFER: usize = 64;
+
+type Stored = BoxFuture<'static, ApiResult<Ack>>;
+
+/// One message's result.
+pub(super) fn result(stored: ApiResult<Ack>, faults: &Faults) -> AppendResult {
+    let result = match stored {
+        Ok(ack) => append_result::Result::Ack(convert::ack(&ack)),
+        Err(error) => append_result::Result::Error(to_rpc_status(&error, faults)),
+    };
+    AppendResult { result: Some(result) }
+}
+
+/// Hands in one message. One that is malformed refuses the later ones of its conversation.
+async fn hand_in(sequencer: &mut Sequencer, message: Option<MessageInput>) -> Stored {
+    let Some(message) = message else {
+        return std::future::ready(Err(ApiError::invalid("message", "must be set"))).boxed();
+    };
+    let conversation = input::conversation_id("conversation_id", &message.conversation_id);
+    match input::message(message) {
+        Ok(message) => sequencer.append(message).await,
+        Err(error) => {
+            if let Ok(conversation) = conversation {
+                sequencer.refuse(conversation);
+            }
+            std::future::ready(Err(error.within("message"))).boxed()
+        }
+    }
+}
+
+/// Appends a batch.
+pub(super) async fn batch(
+    edge: &Edge,
+    tenant: &TenantId,
+    messages: Vec<MessageInput>,
+    faults: &Faults,
+) -> ApiResult<Vec<AppendResult>> {
+    if !(1..=limits::BATCH_MESSAGES_MAX).contains(&messages.len()) {
+        let rule = format!("must be 1 to {}", limits::BATCH_MESSAGES_MAX);
+        return Err(ApiError::invalid("messages", rule));
+    }
+    let mut sequencer = edge.sequencer(tenant).await?;
+    let mut stored = FuturesOrdered::new();
+    for message in messages {
+        stored.push_back(hand_in(&mut sequencer, Some(message)).await);
+    }
+    Ok(stored.map(|stored| result(stored, faults)).collect().await)
+}
+
+/// A stream of appends on one connection.
+pub(super) struct AppendStream {
+    pub(super) edge: Edge,
+    pub(super) identity: ClientIdentity,
+    pub(super) faults: Faults,
+    pub(super) requests: Streaming<StreamAppendRequest>,
+}
+
+type Answer = Result<StreamAppendResponse, Status>;
+
+impl AppendStream {
+    /// Serves the stream in a task of its own.
+    pub(super) fn serve(self) -> ReceiverStream<Answer> {
+        let (out, answers) = mpsc::channel(BUFFER);
+        tokio::spawn(async move {
+            let faults = self.faults.clone();
+            if let Err(error) = self.run(&out).await {
+                // A caller that is gone needs no reason.
+                let _gone = out.send(Err(to_status(&error, &faults))).await;
+            }
+        });
+        ReceiverStream::new(answers)
+    }
+
+    async fn run(mut self, out: &mpsc::Sender<Answer>) -> ApiResult<()> {
+        let Some(first) = next(&mut self.requests).await else {
+            return Ok(());
+        };
+        let tenant = auth::tenant(&self.identity, &first.tenant)?;
+        let mut sequencer = self.edge.sequencer(&tenant).await?;
+        let mut stored = FuturesOrdered::new();
+        let mut pending = Some(first);
+        let mut ended = false;
+        loop {
+            if let Some(request) = pending.take() {
+                if !request.tenant.is_empty() && request.tenant != tenant.as_str() {
+                    return Err(ApiError::invalid("tenant", "must stay the same in a stream"));
+                }
+                if sequencer.is_full() {
+                    let message = "the stream has too many conversations with refused messages";
+                    return Err(ApiError::exhausted("STREAM_CONVERSATIONS", message, 0));
+                }
+                stored.push_back(hand_in(&mut sequencer, request.message).await);
+            }
+            let room = stored.len() < limits::STREAM_IN_FLIGHT_MAX;
+            tokio::select! {
+                biased;
+                Some(stored) = stored.next(), if !stored.is_empty() => {
+                    let result = Some(result(stored, &self.faults));
+                    if out.send(Ok(StreamAppendResponse { result })).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                request = next(&mut self.requests), if room && !ended => match request {
+                    Some(request) => pending = Some(request),
+                    None => ended = true,
+                },
+                else => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The next request. A broken connection ends a stream like its end does: what was handed in goes on.
+async fn next(requests: &mut Streaming<StreamAppendRequest>) -> Option<StreamAppendRequest> {
+    requests.message().await.ok().flatten()
+}

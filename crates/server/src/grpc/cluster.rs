@@ -1,0 +1,454 @@
+//! `eunoe.cluster.v1.ClusterService`: the cluster as its operators see and change it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eunoe_core::control::{self, Command, NodeRow, NodeState, Rejection, Reply};
+use eunoe_proto::cluster as proto;
+use eunoe_proto::cluster::cluster_service_server::ClusterService;
+use eunoe_raft::{GroupHandle, Node};
+use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
+use futures::future::join_all;
+use tonic::{Request, Response, Status};
+
+use super::auth;
+use super::status::{Faults, to_status};
+use crate::edge::{ApiError, ApiResult};
+use crate::groups::{ChangeError, Groups, change};
+use crate::peer::{GroupChange, PeerClient, PeerState};
+use crate::tls::Role;
+
+const OPERATORS: &[Role] = &[Role::Operator];
+/// The status of a cluster holds nothing that a client must not see.
+const OBSERVERS: &[Role] = &[Role::Operator, Role::Platform];
+
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
+const PROMOTE_TIMEOUT: Duration = Duration::from_secs(150);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// What the service works on.
+pub struct Operator {
+    /// The groups.
+    pub groups: Arc<Groups>,
+    /// The other nodes.
+    pub peers: PeerClient,
+    /// Identity of the data.
+    pub realm: Realm,
+    /// How this node is.
+    pub own: Box<dyn Fn() -> PeerState + Send + Sync>,
+    /// Bytes that the log takes on disk.
+    pub log_disk_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Where faults go.
+    pub faults: Faults,
+}
+
+/// The cluster service of one node.
+pub struct Cluster {
+    operator: Operator,
+}
+
+impl Cluster {
+    /// Serves `operator`.
+    pub fn new(operator: Operator) -> Self {
+        Self { operator }
+    }
+
+    fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
+        result
+            .map(Response::new)
+            .map_err(|error| to_status(&error, &self.operator.faults))
+    }
+
+    fn groups(&self) -> &Groups {
+        &self.operator.groups
+    }
+
+    fn control(&self) -> &GroupHandle {
+        self.groups().control()
+    }
+
+    async fn status(&self) -> ApiResult<proto::GetStatusResponse> {
+        let (genesis, version) = self
+            .control()
+            .with_view(|view| Ok::<_, Fault>((control::genesis(view)?, control::cluster_version(view)?)))??;
+        Ok(proto::GetStatusResponse {
+            node_id: self.control().node_id().0,
+            nodes: self.nodes().await?,
+            groups: self.groups().all().map(group).collect::<Result<_, _>>()?,
+            cluster_version: version.unwrap_or_default(),
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            epoch: genesis.map_or(0, |genesis| genesis.epoch),
+            realm: self.operator.realm.to_string(),
+            limits: api_limits(),
+            log_disk_bytes: (self.operator.log_disk_bytes)(),
+        })
+    }
+
+    async fn nodes(&self) -> ApiResult<Vec<proto::Node>> {
+        let rows = self.control().with_view(control::nodes)??;
+        let states = rows.iter().map(|row| self.probe(row));
+        let states = join_all(states).await;
+        Ok(rows
+            .into_iter()
+            .zip(states)
+            .map(|(row, state)| self.node(row, state.as_ref()))
+            .collect())
+    }
+
+    async fn probe(&self, row: &NodeRow) -> Option<PeerState> {
+        if row.state == NodeState::Removed {
+            return None;
+        }
+        if row.id == self.control().node_id() {
+            return Some((self.operator.own)());
+        }
+        tokio::time::timeout(PROBE_TIMEOUT, self.operator.peers.ping(row.id))
+            .await
+            .ok()?
+            .ok()
+    }
+
+    fn node(&self, row: NodeRow, state: Option<&PeerState>) -> proto::Node {
+        let leads = |group: &&GroupHandle| group.leadership().leader == Some(row.id);
+        let node_state = match row.state {
+            NodeState::Removed => proto::NodeState::Removed,
+            NodeState::Admitted if self.control().leadership().members.is_voter(row.id) => {
+                proto::NodeState::Voter
+            }
+            NodeState::Admitted => proto::NodeState::Learner,
+        };
+        proto::Node {
+            id: row.id.0,
+            leader_of: self
+                .groups()
+                .all()
+                .filter(leads)
+                .map(|group| group.id().0)
+                .collect(),
+            client_address: row.client_address,
+            peer_address: row.peer_address,
+            spki_sha256: row.spki_sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            site: row.site,
+            state: node_state.into(),
+            reachable: state.is_some(),
+            unsealed: state.map(|state| state.unsealed),
+        }
+    }
+
+    /// A node by its id, removed or not.
+    async fn find(&self, id: u64) -> ApiResult<proto::Node> {
+        let row = self
+            .control()
+            .with_view(|view| control::node(view, NodeId(id)))??;
+        let row = row.ok_or_else(|| ApiError::not_found("node_id", "no such node"))?;
+        let state = self.probe(&row).await;
+        Ok(self.node(row, state.as_ref()))
+    }
+
+    async fn propose(&self, command: &Command<'_>) -> ApiResult<()> {
+        let reply = self.groups().propose_control(command.encode().into()).await?;
+        match Reply::decode(&reply).map_err(Fault::from)? {
+            Reply::Done | Reply::Keys(_) => {}
+            Reply::Rejected(rejection) => return Err(refused(rejection)),
+        }
+        // So that the answer is about the state after it.
+        self.control().read_barrier(CHANGE_TIMEOUT).await?;
+        Ok(())
+    }
+
+    async fn change_all(&self, wanted: &GroupChange, within: Duration) -> ApiResult<()> {
+        for group in self.groups().all() {
+            self.change(group, wanted, within).await?;
+        }
+        Ok(())
+    }
+
+    async fn change(&self, group: &GroupHandle, wanted: &GroupChange, within: Duration) -> ApiResult<()> {
+        change(group, &self.operator.peers, wanted, within)
+            .await
+            .map_err(|error| match error {
+                ChangeError::Refused => {
+                    ApiError::precondition("GROUP_REFUSED", "a group's members forbid it")
+                }
+                ChangeError::NoLeader => {
+                    ApiError::unavailable("NO_LEADER", "a group has no leader; ask again")
+                }
+                ChangeError::Unknown => {
+                    ApiError::unknown("the change may go on by itself; asking again is safe")
+                }
+            })
+    }
+
+    async fn add(&self, request: proto::AddNodeRequest) -> ApiResult<proto::AddNodeResponse> {
+        let row = new_node(request)?;
+        self.propose(&Command::AdmitNode(row.clone())).await?;
+        let node = Node {
+            address: row.peer_address.clone(),
+            spki_sha256: row.spki_sha256,
+        };
+        self.change_all(&GroupChange::AddLearner { id: row.id, node }, CHANGE_TIMEOUT)
+            .await?;
+        Ok(proto::AddNodeResponse {
+            node: Some(self.find(row.id.0).await?),
+        })
+    }
+
+    async fn promote(&self, request: proto::PromoteNodeRequest) -> ApiResult<proto::PromoteNodeResponse> {
+        self.admitted(request.node_id).await?;
+        self.change_all(&GroupChange::Promote(NodeId(request.node_id)), PROMOTE_TIMEOUT)
+            .await?;
+        Ok(proto::PromoteNodeResponse {
+            node: Some(self.find(request.node_id).await?),
+        })
+    }
+
+    async fn remove(&self, request: proto::RemoveNodeRequest) -> ApiResult<proto::RemoveNodeResponse> {
+        self.find(request.node_id).await?;
+        // Out of every group first: from then on nobody sends it anything. Then its key is refused.
+        self.change_all(&GroupChange::Remove(NodeId(request.node_id)), PROMOTE_TIMEOUT)
+            .await?;
+        self.propose(&Command::RemoveNode(NodeId(request.node_id)))
+            .await?;
+        Ok(proto::RemoveNodeResponse {
+            node: Some(self.find(request.node_id).await?),
+        })
+    }
+
+    async fn admitted(&self, id: u64) -> ApiResult<proto::Node> {
+        let node = self.find(id).await?;
+        if node.state() == proto::NodeState::Removed {
+            return Err(ApiError::precondition(
+                "NODE_REMOVED",
+                "the node was removed for good",
+            ));
+        }
+        Ok(node)
+    }
+
+    async fn drain(&self, request: proto::DrainNodeRequest) -> ApiResult<proto::DrainNodeResponse> {
+        self.admitted(request.node_id).await?;
+        let drained = self.operator.peers.drain(NodeId(request.node_id)).await;
+        let left =
+            drained.map_err(|_| ApiError::unavailable("NODE_UNREACHABLE", "the node did not answer"))?;
+        Ok(proto::DrainNodeResponse {
+            leader_of: left.into_iter().map(|group| group.0).collect(),
+        })
+    }
+
+    async fn transfer(
+        &self,
+        request: proto::TransferLeaderRequest,
+    ) -> ApiResult<proto::TransferLeaderResponse> {
+        let group = self.groups().get(GroupId(request.group));
+        let group = group.ok_or_else(|| ApiError::not_found("group", "no such group"))?;
+        let to = NodeId(request.to_node_id);
+        if !group.leadership().members.is_voter(to) {
+            return Err(ApiError::invalid("to_node_id", "must be a voter of the group"));
+        }
+        self.change(group, &GroupChange::TransferLeader(to), CHANGE_TIMEOUT)
+            .await?;
+        Ok(proto::TransferLeaderResponse {
+            leader: group.leadership().leader.map(|leader| leader.0),
+        })
+    }
+
+    fn shards(&self) -> Vec<proto::ShardRange> {
+        let group_of = |shard: u8| eunoe_types::VirtualShard(shard).group(self.groups().data_groups());
+        let mut ranges: Vec<proto::ShardRange> = Vec::new();
+        for shard in 0..=u8::MAX {
+            let group = group_of(shard).0;
+            match ranges.last_mut().filter(|range| range.group == group) {
+                Some(range) => range.last = shard.into(),
+                None => ranges.push(proto::ShardRange {
+                    first: shard.into(),
+                    last: shard.into(),
+                    group,
+                }),
+            }
+        }
+        ranges
+    }
+}
+
+fn refused(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::NodeIdUsed => ApiError {
+            field: Some("node_id".into()),
+            ..ApiError::new(
+                ErrorCode::AlreadyExists,
+                "NODE_ID_USED",
+                "node ids are never used again",
+            )
+        },
+        Rejection::NoSuchNode => ApiError::not_found("node_id", "no such node"),
+        Rejection::GenesisDone
+        | Rejection::NoGenesis
+        | Rejection::PagesMissing
+        | Rejection::WrongEpoch
+        | Rejection::WrongVersion => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
+    }
+}
+
+fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
+    let invalid = |field: &str, rule: &'static str| ApiError::invalid(field, rule);
+    if request.node_id == 0 {
+        return Err(invalid("node_id", "must not be 0"));
+    }
+    for (field, value) in [
+        ("client_address", &request.client_address),
+        ("peer_address", &request.peer_address),
+        ("site", &request.site),
+    ] {
+        if !(1..=256).contains(&value.len()) {
+            return Err(invalid(field, "must have 1 to 256 bytes"));
+        }
+    }
+    let mut spki_sha256 = [0; 32];
+    let digits = request.spki_sha256.as_bytes();
+    let malformed = || invalid("spki_sha256", "must be 64 hex digits");
+    if digits.len() != 64 {
+        return Err(malformed());
+    }
+    for (byte, pair) in spki_sha256.iter_mut().zip(digits.chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| malformed())?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed())?;
+    }
+    Ok(NodeRow {
+        id: NodeId(request.node_id),
+        client_address: request.client_address,
+        peer_address: request.peer_address,
+        spki_sha256,
+        site: request.site,
+        state: NodeState::Admitted,
+    })
+}
+
+fn group(handle: &GroupHandle) -> Result<proto::Group, Fault> {
+    let status = handle.status();
+    let members = &status.leadership.members;
+    let index = |position: Option<eunoe_types::LogPosition>| position.map_or(0, |at| at.index);
+    Ok(proto::Group {
+        id: handle.id().0,
+        kind: if handle.id().is_control() {
+            "control"
+        } else {
+            "data"
+        }
+        .into(),
+        leader: status.leadership.leader.map(|leader| leader.0),
+        voters: members.voters.iter().map(|voter| voter.0).collect(),
+        learners: members.learners().map(|learner| learner.0).collect(),
+        term: status.leadership.term,
+        last_log: status.last_log.unwrap_or_default(),
+        applied: index(status.applied),
+        snapshot: index(status.snapshot),
+        purged: index(status.purged),
+        log_bytes: status.live_log_bytes,
+        state_bytes: handle.state_bytes()?,
+    })
+}
+
+fn api_limits() -> Vec<proto::Limit> {
+    let limits = [
+        ("message_bytes_max", limits::MESSAGE_BYTES_MAX),
+        ("parts_max", limits::PARTS_MAX),
+        ("about_max", limits::ABOUT_MAX),
+        ("batch_messages_max", limits::BATCH_MESSAGES_MAX),
+        ("batch_bytes_max", limits::BATCH_BYTES_MAX),
+        ("reference_bytes_max", limits::REFERENCE_BYTES_MAX),
+        ("title_bytes_max", limits::TITLE_BYTES_MAX),
+        ("participants_max", limits::PARTICIPANTS_MAX),
+        ("purposes_max", limits::PURPOSES_MAX),
+        ("page_messages_max", limits::PAGE_MAX),
+        ("page_bytes_max", limits::PAGE_BYTES_MAX),
+        ("stream_in_flight_max", limits::STREAM_IN_FLIGHT_MAX),
+    ];
+    let limit = |(name, value): (&str, usize)| proto::Limit {
+        name: name.into(),
+        value: value as u64,
+    };
+    limits.into_iter().map(limit).collect()
+}
+
+#[tonic::async_trait]
+impl ClusterService for Cluster {
+    async fn get_status(
+        &self,
+        request: Request<proto::GetStatusRequest>,
+    ) -> Result<Response<proto::GetStatusResponse>, Status> {
+        self.answer(match auth::caller(&request, OBSERVERS) {
+            Ok(_) => self.status().await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn list_nodes(
+        &self,
+        request: Request<proto::ListNodesRequest>,
+    ) -> Result<Response<proto::ListNodesResponse>, Status> {
+        self.answer(match auth::caller(&request, OBSERVERS) {
+            Ok(_) => self.nodes().await.map(|nodes| proto::ListNodesResponse { nodes }),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn list_shards(
+        &self,
+        request: Request<proto::ListShardsRequest>,
+    ) -> Result<Response<proto::ListShardsResponse>, Status> {
+        let allowed = auth::caller(&request, OBSERVERS);
+        self.answer(allowed.map(|_| proto::ListShardsResponse {
+            ranges: self.shards(),
+        }))
+    }
+
+    async fn add_node(
+        &self,
+        request: Request<proto::AddNodeRequest>,
+    ) -> Result<Response<proto::AddNodeResponse>, Status> {
+        self.answer(match auth::caller(&request, OPERATORS) {
+            Ok(_) => self.add(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn promote_node(
+        &self,
+        request: Request<proto::PromoteNodeRequest>,
+    ) -> Result<Response<proto::PromoteNodeResponse>, Status> {
+        self.answer(match auth::caller(&request, OPERATORS) {
+            Ok(_) => self.promote(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn remove_node(
+        &self,
+        request: Request<proto::RemoveNodeRequest>,
+    ) -> Result<Response<proto::RemoveNodeResponse>, Status> {
+        self.answer(match auth::caller(&request, OPERATORS) {
+            Ok(_) => self.remove(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn drain_node(
+        &self,
+        request: Request<proto::DrainNodeRequest>,
+    ) -> Result<Response<proto::DrainNodeResponse>, Status> {
+        self.answer(match auth::caller(&request, OPERATORS) {
+            Ok(_) => self.drain(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<proto::TransferLeaderRequest>,
+    ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
+        self.answer(match auth::caller(&request, OPERATORS) {
+            Ok(_) => self.transfer(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+}

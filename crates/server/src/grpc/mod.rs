@@ -1,0 +1,14 @@
+//! The public services: requests are checked and converted here, and answers converted back. No rule of the store
+//! is in this module.
+
+mod appending;
+mod auth;
+mod chat;
+mod cluster;
+mod convert;
+mod input;
+mod status;
+
+pub use chat::Chat;
+pub use cluster::{Cluster, Operator};
+pub use status::{Faults, to_status};

@@ -1,0 +1,206 @@
+//! Keys by the names that callers use, created on first use.
+//!
+//! A lookup reads applied state of the control group on this node. A name that is not there is created through
+//! the control group, many in one command; when another node was faster, its key is used.
+
+mod creator;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use eunoe_core::StateView;
+use eunoe_core::control::KeyOutcome;
+use eunoe_crypto::{ContentKey, KeyRefs, OsEntropy};
+use eunoe_custody::{Conversation, HeldKey, Keyring, KeyringError, PreparedKey, Tenant, Unsealed};
+use eunoe_types::{ConversationId, Day, Kid, TenantId, VirtualShard};
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
+
+use crate::clock;
+use crate::edge::{ApiError, ApiResult};
+use crate::groups::Groups;
+use creator::Creator;
+
+/// How long a caller waits for the control group's read position.
+pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts to create a key: each one that fails was overtaken by another node or by an epoch.
+const ATTEMPTS: usize = 8;
+/// Creations of one name exclude each other, so that a burst of messages by a new author makes one key.
+const STRIPES: usize = 256;
+
+/// The keys of the node.
+pub struct Keys {
+    keyring: Arc<Keyring>,
+    groups: Arc<Groups>,
+    creator: Creator,
+    stripes: Vec<Mutex<()>>,
+}
+
+/// What a key is looked up by and created for.
+enum Name<'a> {
+    Tenant(&'a TenantId),
+    Subject(&'a Tenant, &'a str),
+    Bucket(&'a Tenant, [u8; 4]),
+    Conversation(&'a Tenant, Option<VirtualShard>, &'a [u8]),
+}
+
+impl Keys {
+    /// Keys of `keyring`, which may still be sealed.
+    pub fn new(keyring: Arc<Keyring>, groups: Arc<Groups>, tasks: &TaskTracker) -> Self {
+        let creator = Creator::start(Arc::clone(&groups), tasks);
+        let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
+        Self {
+            keyring,
+            groups,
+            creator,
+            stripes,
+        }
+    }
+
+    /// The keyring; an error while the node is sealed.
+    pub fn unsealed(&self) -> ApiResult<Arc<Unsealed>> {
+        Ok(self.keyring.unsealed()?)
+    }
+
+    /// Waits until this node knows every rule of the control group that was in effect at the call (erasure.md
+    /// R2), and says how far that is. It stands before every open of a ciphertext.
+    pub async fn barrier(&self) -> ApiResult<u64> {
+        Ok(self.groups.control().read_barrier(BARRIER_TIMEOUT).await?.index)
+    }
+
+    /// Looks something up in applied state.
+    fn look<T>(
+        &self,
+        read: impl FnOnce(&Unsealed, &dyn StateView) -> Result<T, KeyringError>,
+    ) -> ApiResult<T> {
+        let unsealed = self.keyring.unsealed()?;
+        Ok(self.groups.control().with_view(|view| read(&unsealed, view))??)
+    }
+
+    /// A tenant that has keys already.
+    pub fn known_tenant(&self, id: &TenantId) -> ApiResult<Option<Arc<Tenant>>> {
+        self.look(|keys, view| keys.tenant(view, id))
+    }
+
+    /// A tenant; its key is made on first use.
+    pub async fn tenant(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
+        if let Some(tenant) = self.known_tenant(id)? {
+            return Ok(tenant);
+        }
+        self.ensure(&Name::Tenant(id)).await?;
+        self.known_tenant(id)?
+            .ok_or_else(|| ApiError::internal("a tenant's key vanished"))
+    }
+
+    /// A subject's kid, if the subject has a key.
+    pub fn known_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
+        self.look(|keys, view| keys.subject(view, tenant, subject))
+    }
+
+    /// A subject's kid; the key is made on first use.
+    pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
+        match self.known_subject(tenant, subject)? {
+            Some(kid) => Ok(kid),
+            None => self.ensure(&Name::Subject(tenant, subject)).await,
+        }
+    }
+
+    /// The kid of a day's retention bucket; the key is made on first use.
+    pub async fn bucket(&self, tenant: &Tenant, day: Day) -> ApiResult<Kid> {
+        let name = day.0.to_be_bytes();
+        match self.look(|keys, view| keys.bucket(view, tenant, &name))? {
+            Some(kid) => Ok(kid),
+            None => self.ensure(&Name::Bucket(tenant, name)).await,
+        }
+    }
+
+    /// The conversation that `reference` leads to, if there is one.
+    pub fn known_conversation(&self, tenant: &Tenant, reference: &[u8]) -> ApiResult<Option<ConversationId>> {
+        self.look(|keys, view| keys.conversation_id(view, tenant, reference))
+    }
+
+    /// The conversation that `reference` leads to; its key, and with it its id, is made on first use. `shard` is
+    /// its principal's.
+    pub async fn conversation(
+        &self,
+        tenant: &Tenant,
+        shard: Option<VirtualShard>,
+        reference: &[u8],
+    ) -> ApiResult<ConversationId> {
+        let kid = self.ensure(&Name::Conversation(tenant, shard, reference)).await?;
+        Ok(ConversationId(kid.0))
+    }
+
+    /// The keys of a conversation; none when it is erased or not known here yet.
+    pub fn of_conversation(&self, id: &ConversationId) -> ApiResult<Option<Arc<Conversation>>> {
+        self.look(|keys, view| keys.conversation(view, id))
+    }
+
+    /// A record key; none when it is erased or not known here yet.
+    pub fn key(&self, kid: Kid) -> ApiResult<Option<Arc<HeldKey>>> {
+        self.look(|keys, view| keys.key(view, kid))
+    }
+
+    /// The content key of these refs; none when one of them is erased or not known here yet.
+    pub fn content_key(&self, refs: &KeyRefs) -> ApiResult<Option<Arc<ContentKey>>> {
+        self.look(|keys, view| keys.content_key(view, refs))
+    }
+
+    /// The key's kid, made if there is none yet.
+    async fn ensure(&self, name: &Name<'_>) -> ApiResult<Kid> {
+        let _turn = self.stripes[name.stripe()].lock().await;
+        for _ in 0..ATTEMPTS {
+            if let Some(kid) = self.look(|keys, view| name.find(keys, view))? {
+                return Ok(kid);
+            }
+            let prepared = self.look(|keys, view| name.prepare(keys, view))?;
+            let (kid, outcome) = (prepared.kid, self.creator.create(prepared).await?);
+            // The key was created on the leader; it is usable here once it is applied here.
+            self.barrier().await?;
+            if outcome == KeyOutcome::Created {
+                return Ok(kid);
+            }
+        }
+        Err(ApiError::unavailable(
+            "KEY_CONTENTION",
+            "a key could not be created; try again",
+        ))
+    }
+}
+
+impl Name<'_> {
+    fn stripe(&self) -> usize {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::Tenant(id) => id.hash(&mut hasher),
+            Self::Subject(tenant, subject) => (tenant.id(), subject).hash(&mut hasher),
+            Self::Bucket(tenant, name) => (tenant.id(), name).hash(&mut hasher),
+            Self::Conversation(tenant, _, reference) => (tenant.id(), reference).hash(&mut hasher),
+        }
+        usize::try_from(hasher.finish() % STRIPES as u64).unwrap_or_default()
+    }
+
+    fn find(&self, keys: &Unsealed, view: &dyn StateView) -> Result<Option<Kid>, KeyringError> {
+        match self {
+            Self::Tenant(id) => Ok(keys.tenant(view, id)?.map(|tenant| tenant.key().kid())),
+            Self::Subject(tenant, subject) => keys.subject(view, tenant, subject),
+            Self::Bucket(tenant, name) => keys.bucket(view, tenant, name),
+            Self::Conversation(tenant, _, reference) => {
+                Ok(keys.conversation_id(view, tenant, reference)?.map(|id| id.kid()))
+            }
+        }
+    }
+
+    fn prepare(&self, keys: &Unsealed, view: &dyn StateView) -> Result<PreparedKey, KeyringError> {
+        let (now, entropy) = (clock::now(), &mut OsEntropy);
+        match self {
+            Self::Tenant(id) => keys.new_tenant(view, id, now, entropy),
+            Self::Subject(tenant, subject) => keys.new_subject(view, tenant, subject, now, entropy),
+            Self::Bucket(tenant, name) => keys.new_bucket(view, tenant, name, now, entropy),
+            Self::Conversation(tenant, shard, reference) => {
+                keys.new_conversation(view, tenant, *shard, Some(reference), now, entropy)
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The beginning of a cluster: who may begin it, the first members of each group, the realm's first root.
+//!
+//! A node id is bound to its disk: a member that lost its disk must not come back empty under the same id, for it
+//! would forget votes and entries that it had acknowledged. So a blank member starts only while the realm has not
+//! begun, and the realm begins only after every member has started.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eunoe_core::control::{self, NodeRow, NodeState, Reply};
+use eunoe_crypto::{Entropy, Levels, OsEntropy};
+use eunoe_custody::{PreparedGenesis, prepare_genesis};
+use eunoe_raft::{GroupHandle, MembershipError, Node};
+use eunoe_types::{GroupId, NodeId};
+use eunoe_vault::Slot;
+
+use super::{NodeError, Shared};
+use crate::clock;
+use crate::config::{Config, Member};
+use crate::peer::{PeerClient, PeerState};
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Waits until all other members answer. Members that do not are named in the log now and then.
+async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
+    let mut states: BTreeMap<NodeId, PeerState> = BTreeMap::new();
+    let others: Vec<NodeId> = config
+        .members
+        .iter()
+        .map(|member| member.node_id)
+        .filter(|id| *id != config.node_id)
+        .collect();
+    for round in 0u64.. {
+        for id in &others {
+            if !states.contains_key(id)
+                && let Ok(state) = peers.ping(*id).await
+            {
+                states.insert(*id, state);
+            }
+        }
+        if states.len() == others.len() {
+            break;
+        }
+        if round.is_multiple_of(25) {
+            let missing: Vec<u64> = others
+                .iter()
+                .filter(|id| !states.contains_key(id))
+                .map(|id| id.0)
+                .collect();
+            tracing::info!(?missing, "waiting for all members before the cluster begins");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    states.into_values().collect()
+}
+
+/// Whether a blank node may start under its id.
+pub(super) async fn may_start_blank(config: &Config, peers: &PeerClient) -> Result<(), NodeError> {
+    if config.join {
+        return Ok(());
+    }
+    let others = all_others(config, peers).await;
+    if others.iter().any(|state| state.genesis) {
+        return Err(NodeError::BlankMember(config.node_id));
+    }
+    Ok(())
+}
+
+/// Begins the groups that this node is the founder of, if they have not begun: group `g` is founded by member
+/// `g` modulo their number, so that leaders are spread from the start.
+pub(super) async fn found_groups(shared: &Shared, groups: &[GroupHandle]) -> Result<(), NodeError> {
+    let config = &shared.config;
+    if config.join {
+        return Ok(());
+    }
+    for group in groups {
+        let founder = &config.members[group.id().0 as usize % config.members.len()];
+        if founder.node_id != config.node_id || has_begun(group) {
+            continue;
+        }
+        let others = all_others(config, &shared.peers).await;
+        if others.iter().any(|state| state.begun.contains(&group.id())) {
+            continue;
+        }
+        let members = config
+            .members
+            .iter()
+            .map(|member| (member.node_id, raft_node(member)))
+            .collect();
+        match group.initialize(members).await {
+            Ok(()) | Err(MembershipError::Initialized) => {
+                tracing::info!(group = %group.id(), "the group begins");
+            }
+            Err(error) => return Err(NodeError::Founding(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a group has a log or a state.
+pub(super) fn has_begun(group: &GroupHandle) -> bool {
+    let status = group.status();
+    status.last_log.is_some() || status.applied.is_some()
+}
+
+/// How Raft names a member.
+fn raft_node(member: &Member) -> Node {
+    Node {
+        address: member.peer.clone(),
+        spki_sha256: member.spki_sha256,
+    }
+}
+
+fn node_row(member: &Member) -> NodeRow {
+    NodeRow {
+        id: member.node_id,
+        client_address: member.client.clone(),
+        peer_address: member.peer.clone(),
+        spki_sha256: member.spki_sha256,
+        site: member.site.clone(),
+        state: NodeState::Admitted,
+    }
+}
+
+/// Whoever leads the control group begins the realm, once. Ends when the realm has begun.
+pub(super) async fn begin_realm(shared: Arc<Shared>) -> Result<(), NodeError> {
+    let control = shared.groups()?.control().clone();
+    let mut leadership = control.watch_leadership();
+    loop {
+        if control.with_view(control::genesis)??.is_some() {
+            return Ok(());
+        }
+        leadership.mark_unchanged();
+        if !shared.config.join
+            && control.leadership().is_leader
+            && control.read_barrier(PAUSE * 25).await.is_ok()
+        {
+            if control.with_view(control::genesis)??.is_some() {
+                return Ok(());
+            }
+            // Every member has started once before anything exists that a blank one could have forgotten.
+            all_others(&shared.config, &shared.peers).await;
+            attempt(&shared).await?;
+        }
+        let _changed_or_not = tokio::time::timeout(PAUSE, leadership.changed()).await;
+    }
+}
+
+async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
+    let number = attempt_number()?;
+    let prepared = {
+        let shared = Arc::clone(shared);
+        blocking(move || prepare(&shared, number)).await??
+    };
+    let slot = Slot {
+        epoch: 0,
+        attempt: number,
+    };
+    let (vault, secret) = (Arc::clone(&shared.vault), prepared.root.encode());
+    // The root is safe on this node before anything that needs it is proposed.
+    blocking(move || vault.put(slot, &secret)).await??;
+    for command in prepared.commands {
+        let reply = match shared.groups()?.propose_control(command.into()).await {
+            Ok(reply) => Reply::decode(&reply).map_err(eunoe_types::Fault::from)?,
+            Err(error) => {
+                tracing::warn!(%error, "the realm's beginning was not finished; it is tried again");
+                return Ok(());
+            }
+        };
+        if let Reply::Rejected(rejection) = reply {
+            // Another attempt was faster, or this one is from a leader that was deposed.
+            tracing::info!(?rejection, "another node begins the realm");
+            return Ok(());
+        }
+    }
+    tracing::info!("the realm begins");
+    Ok(())
+}
+
+fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
+    let config = &shared.config;
+    let levels = Levels::new(shared.key_levels()).map_err(|_| NodeError::Levels)?;
+    let nodes = config.members.iter().map(node_row).collect();
+    let facts = (u64::from(number), config.data_groups, clock::now());
+    Ok(prepare_genesis(
+        shared.keyring.arena(),
+        config.realm,
+        levels,
+        facts,
+        nodes,
+        &mut OsEntropy,
+    )?)
+}
+
+/// Attempts are told apart by a random number: two leaders may each believe that they begin.
+fn attempt_number() -> Result<u32, NodeError> {
+    let mut bytes = [0; 4];
+    OsEntropy.fill(&mut bytes).map_err(|_| NodeError::Entropy)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+/// Runs what blocks.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NodeError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| NodeError::Panicked)
+}
+
+/// The groups that have begun here.
+pub(super) fn begun(groups: impl Iterator<Item = GroupHandle>) -> Vec<GroupId> {
+    groups.filter(has_begun).map(|group| group.id()).collect()
+}

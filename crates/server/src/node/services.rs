@@ -1,0 +1,124 @@
+//! The listeners of a node: peers, clients, probes.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use eunoe_proto::DESCRIPTORS;
+use eunoe_proto::chat::chat_service_server::ChatServiceServer;
+use eunoe_proto::cluster::cluster_service_server::ClusterServiceServer;
+use eunoe_raft::RaftNode;
+use futures::future::{BoxFuture, FutureExt};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::peers::Handler;
+use super::{GRACE, NodeError, Shared};
+use crate::admin::{self, HealthState};
+use crate::edge::{Edge, Quota};
+use crate::grpc::{Chat, Cluster};
+use crate::keys::Keys;
+use crate::peer::PeerServer;
+use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
+use crate::tls::{Acceptor, HandshakeLimits};
+
+type Service = BoxFuture<'static, Result<(), NodeError>>;
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| NodeError::Listen { address, source })
+}
+
+/// The probes. They answer from the first moment on.
+pub(super) async fn admin(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<Service, NodeError> {
+    let address = shared.config.listen.admin;
+    let listener = listen(address).await?;
+    let (health, stop) = (shared.health.clone(), stop.clone().cancelled_owned());
+    let served = async move {
+        let served = admin::serve(listener, health, stop).await;
+        served.map_err(|source| NodeError::Listen { address, source })
+    };
+    Ok(served.boxed())
+}
+
+/// The service for other nodes. It answers before the groups run: the members of a new cluster find each other.
+pub(super) async fn peers(
+    shared: &Arc<Shared>,
+    raft: RaftNode,
+    stop: &CancellationToken,
+) -> Result<Service, NodeError> {
+    let listener = listen(shared.config.listen.peer).await?;
+    let handler = Arc::new(Handler {
+        shared: Arc::clone(shared),
+    });
+    let acceptor = Acceptor::peers(
+        &shared.material,
+        shared.directory.clone(),
+        HandshakeLimits::default(),
+    )?;
+    let service = PeerServer::new(shared.config.node_id, raft, handler, shared.directory.clone());
+    let router = peer_server().add_service(service);
+    let stop = stop.clone().cancelled_owned();
+    Ok(async move { Ok(serve(listener, acceptor, router, GRACE, stop).await?) }.boxed())
+}
+
+/// The service for clients; ends when it was stopped and calls under way are done.
+pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<(), NodeError> {
+    let tasks = TaskTracker::new();
+    let groups = shared.groups()?;
+    let keys = Keys::new(Arc::clone(&shared.keyring), Arc::clone(&groups), &tasks);
+    let quota = Quota::new(NonZeroU32::new(shared.config.limits.tenant_messages_per_second));
+    let edge = Edge::new(
+        groups,
+        keys,
+        shared.peers.clone(),
+        Arc::clone(&shared.hub),
+        quota,
+        stop.clone(),
+    );
+    let chat = ChatServiceServer::new(Chat::new(edge, shared.faults.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(2 * REQUEST_BYTES_MAX);
+    let cluster = ClusterServiceServer::new(Cluster::new(super::operator(shared)?))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|_| NodeError::Panicked)?;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<ChatServiceServer<Chat>>().await;
+    reporter.set_serving::<ClusterServiceServer<Cluster>>().await;
+
+    let limits = &shared.config.limits;
+    let handshakes = HandshakeLimits {
+        connections_max: limits.client_connections,
+        ..HandshakeLimits::default()
+    };
+    let acceptor = Acceptor::clients(&shared.material, handshakes)?;
+    let listener = listen(shared.config.listen.client).await?;
+    let router = client_server(limits.streams_per_connection)
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(chat)
+        .add_service(cluster);
+    shared.health.set(HealthState::Serving);
+    tracing::info!("the node serves");
+    let draining = {
+        let (shared, stop) = (Arc::clone(shared), stop.clone());
+        async move {
+            let mut health = shared.health.watch();
+            // Draining is told before calls are refused, so that clients go elsewhere in time.
+            drop(
+                health
+                    .wait_for(|state| matches!(state, HealthState::Draining))
+                    .await,
+            );
+            reporter.set_not_serving::<ChatServiceServer<Chat>>().await;
+            stop.cancelled().await;
+        }
+    };
+    Ok(serve(listener, acceptor, router, GRACE, draining).await?)
+}

@@ -1,0 +1,146 @@
+//! What the parts of a node have in common.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use eunoe_core::control;
+use eunoe_crypto::{Entropy, KeyArena, Locking, OsEntropy};
+use eunoe_custody::{Keyring, KeyringLimits};
+use eunoe_raft::GroupHandle;
+use eunoe_types::{BootId, GroupId};
+use eunoe_vault::ErasableVault;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc;
+
+use super::{Disk, NodeError};
+use crate::admin::Health;
+use crate::config::Config;
+use crate::edge::Hub;
+use crate::groups::Groups;
+use crate::grpc::Faults;
+use crate::peer::{PeerClient, PeerLinks};
+use crate::tls::{PeerDirectory, TlsMaterial};
+
+/// Keys that may be in memory: caches, pages of the key trees, and what is in use.
+const KEYS_MAX: usize = 1 << 20;
+/// Depth of the key trees: 32^2 leaf pages of each for development, 32^3 otherwise (erasure.md §4.2).
+const LEVELS_DEVELOPMENT: u8 = 2;
+const LEVELS: u8 = 3;
+
+/// What the parts of a node have in common.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) boot: BootId,
+    pub(super) material: TlsMaterial,
+    pub(super) directory: PeerDirectory,
+    pub(super) links: PeerLinks,
+    pub(super) peers: PeerClient,
+    pub(super) vault: Arc<dyn ErasableVault>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) health: Health,
+    pub(super) faults: Faults,
+    pub(super) log: eunoe_store::SegmentLog,
+    groups: RwLock<Option<Arc<Groups>>>,
+    draining: AtomicBool,
+    failures: (mpsc::Sender<NodeError>, Mutex<mpsc::Receiver<NodeError>>),
+}
+
+impl Shared {
+    pub(super) fn new(config: Config, disk: &Disk) -> Result<Arc<Self>, NodeError> {
+        let material = TlsMaterial::load(&config)?;
+        let directory = PeerDirectory::new(config.peer_entries());
+        let links = PeerLinks::new(material.clone(), directory.clone());
+        let locking = if config.development {
+            Locking::BestEffort
+        } else {
+            Locking::Required
+        };
+        let arena = KeyArena::new(locking, KEYS_MAX)?;
+        let mut boot = BootId::default();
+        OsEntropy.fill(&mut boot.0).map_err(|_| NodeError::Entropy)?;
+        let (failed, failures) = mpsc::channel(1);
+        Ok(Arc::new(Self {
+            boot,
+            material,
+            directory,
+            peers: PeerClient::new(links.clone()),
+            links,
+            vault: Arc::clone(&disk.vault),
+            keyring: Arc::new(Keyring::new(arena, KeyringLimits::default())),
+            hub: Arc::new(Hub::default()),
+            health: Health::default(),
+            faults: Faults::default(),
+            log: disk.log.clone(),
+            groups: RwLock::new(None),
+            draining: AtomicBool::new(false),
+            failures: (failed, Mutex::new(failures)),
+            config,
+        }))
+    }
+
+    /// Depth of the key trees of a realm that begins here.
+    pub(super) fn key_levels(&self) -> u8 {
+        if self.config.development {
+            LEVELS_DEVELOPMENT
+        } else {
+            LEVELS
+        }
+    }
+
+    /// The groups, once they run.
+    pub(super) fn groups(&self) -> Result<Arc<Groups>, NodeError> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        groups.clone().ok_or(NodeError::NotRunning)
+    }
+
+    /// One group, if it runs.
+    pub(super) fn group(&self, id: GroupId) -> Option<GroupHandle> {
+        self.groups().ok()?.get(id).cloned()
+    }
+
+    pub(super) fn set_groups(&self, groups: Arc<Groups>) {
+        *self.groups.write().unwrap_or_else(PoisonError::into_inner) = Some(groups);
+    }
+
+    /// Lets go of the groups: they are about to stop.
+    pub(super) fn groups_gone(&self) {
+        *self.groups.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether this node knows that the realm has begun.
+    pub(super) fn has_genesis(&self) -> bool {
+        let genesis = self
+            .group(GroupId::CONTROL)
+            .map(|control| control.with_view(control::genesis));
+        matches!(genesis, Some(Ok(Ok(Some(_)))))
+    }
+
+    pub(super) fn set_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Runs a task whose failure ends the node.
+    pub(super) fn spawn(&self, task: impl Future<Output = Result<(), NodeError>> + Send + 'static) {
+        let failed = self.failures.0.clone();
+        tokio::spawn(async move {
+            if let Err(error) = task.await {
+                // A second failure changes nothing.
+                let _first_or_not = failed.try_send(error);
+            }
+        });
+    }
+
+    /// Ends with the first failure of a task.
+    pub(super) async fn failed(&self) -> NodeError {
+        let mut failures = self.failures.1.lock().await;
+        match failures.recv().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+}
