@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 echo "building RocksDB $EUNOE_ROCKSDB_VERSION once into $ROCKSDB_LIB_DIR" >&2
 built="$EUNOE_CACHE/rocksdb-build"
 # Without ROCKSDB_LIB_DIR the crate's build script compiles the bundled source.
-env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$built" \
+# Debug information would make the archive thirty times as large.
+env -u ROCKSDB_LIB_DIR -u ROCKSDB_STATIC CARGO_TARGET_DIR="$built" CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo build --release --locked -p librocksdb-sys
 archive="$(find "$built/release/build" -name librocksdb.a -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)"
 mkdir -p "$ROCKSDB_LIB_DIR"
