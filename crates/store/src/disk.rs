@@ -126,6 +126,7 @@ pub(crate) fn name(path: &Path) -> &str {
 }
 
 /// Bytes of all files below a directory. Files that vanish meanwhile count nothing.
+#[cfg(feature = "rocks")]
 pub(crate) fn bytes_below(dir: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {

@@ -19,6 +19,8 @@ pub mod segment;
 pub mod snapshot;
 mod span;
 mod state_engine;
+#[cfg(test)]
+mod test_support;
 
 pub use log_engine::{Completion, GroupLog, LogEngine, LogRecord};
 pub use mem::{MemLog, MemState, MemStates};

@@ -33,8 +33,8 @@ pub fn log_suite<H: LogHarness>(harness: &mut H) {
     a_hole_stops_the_log(harness);
 }
 
-const A: GroupId = GroupId(0);
-const B: GroupId = GroupId(7);
+pub(super) const A: GroupId = GroupId(0);
+pub(super) const B: GroupId = GroupId(7);
 
 /// A completion, and where its result arrives.
 pub(super) fn completion() -> (Completion, Receiver<Result<(), io::Error>>) {
@@ -43,7 +43,7 @@ pub(super) fn completion() -> (Completion, Receiver<Result<(), io::Error>>) {
     (done, receiver)
 }
 
-fn wait(call: impl FnOnce(Completion)) {
+pub(super) fn wait(call: impl FnOnce(Completion)) {
     let (done, receiver) = completion();
     call(done);
     receiver
@@ -60,12 +60,12 @@ pub(super) fn record(index: u64, bytes: usize) -> LogRecord {
     }
 }
 
-fn append<L: LogEngine>(log: &L, group: GroupId, indexes: std::ops::RangeInclusive<u64>) {
+pub(super) fn append<L: LogEngine>(log: &L, group: GroupId, indexes: std::ops::RangeInclusive<u64>) {
     let records = indexes.map(|index| record(index, 20)).collect();
     wait(|done| log.append(group, records, done));
 }
 
-fn indexes<L: LogEngine>(log: &L, group: GroupId) -> Vec<u64> {
+pub(super) fn indexes<L: LogEngine>(log: &L, group: GroupId) -> Vec<u64> {
     let read = log.read(group, 0, u64::MAX, usize::MAX).expect("it reads");
     let sound = read
         .iter()

@@ -31,16 +31,16 @@ pub fn state_suite<H: StateHarness>(harness: &mut H) {
     groups_are_apart(harness);
 }
 
-const A: GroupId = GroupId(1);
-const B: GroupId = GroupId(12);
+pub(super) const A: GroupId = GroupId(1);
+pub(super) const B: GroupId = GroupId(12);
 
-fn put(rows: &[(&str, &str)]) -> Changes {
+pub(super) fn put(rows: &[(&str, &str)]) -> Changes {
     rows.iter()
         .map(|(key, value)| (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec())))
         .collect()
 }
 
-fn everything(view: &impl StateView) -> Vec<String> {
+pub(super) fn everything(view: &impl StateView) -> Vec<String> {
     let range = ScanRange {
         from: &[],
         to: &[0xff; 8],

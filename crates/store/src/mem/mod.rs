@@ -9,3 +9,7 @@ mod state;
 
 pub use log::MemLog;
 pub use state::{MemState, MemStates, MemView};
+
+#[cfg(test)]
+#[path = "mem_test.rs"]
+mod tests;

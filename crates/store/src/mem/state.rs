@@ -23,6 +23,8 @@ struct Store {
     rows: Arc<Rows>,
     /// Commits after the last flush.
     unflushed: Vec<Changes>,
+    /// A write failed: until the node begins again nothing is written any more.
+    failed: bool,
 }
 
 #[derive(Default)]
@@ -32,6 +34,7 @@ struct Disk {
     life: u64,
     commits_fail: bool,
     flushes_fail: bool,
+    flushes_lie: bool,
     reads_fail: bool,
 }
 
@@ -92,17 +95,25 @@ impl MemStates {
                 apply(&mut store.durable, &changes);
             }
             store.rows = store.durable.clone();
+            store.failed = false;
         }
     }
 
-    /// Lets commits fail, or not.
+    /// Lets commits fail, or not. A group of which one failed refuses all writes until the crash.
     pub fn fail_commits(&self, fail: bool) {
         lock(&self.disk).commits_fail = fail;
     }
 
-    /// Lets flushes and checkpoints fail, or not.
+    /// Lets flushes, checkpoints and replacements fail, or not. A group of which a flush failed refuses all writes
+    /// until the crash.
     pub fn fail_flushes(&self, fail: bool) {
         lock(&self.disk).flushes_fail = fail;
+    }
+
+    /// Lets flushes report success and make nothing durable. It breaks the contract: a test that does not notice
+    /// after a crash tests nothing.
+    pub fn lose_flushes(&self) {
+        lock(&self.disk).flushes_lie = true;
     }
 
     /// Lets reads fail, or not.
@@ -122,6 +133,25 @@ impl MemState {
             return Err(refused(action));
         }
         run(&mut disk)
+    }
+
+    /// Writes, unless `fails` says that the disk does not, or did not before.
+    fn write(
+        &self,
+        action: &'static str,
+        fails: fn(&Disk) -> bool,
+        run: impl FnOnce(&mut Store),
+    ) -> Result<(), Fault> {
+        self.with(action, |disk| {
+            let fails = fails(disk);
+            let store = disk.stores.entry(self.group).or_default();
+            store.failed |= fails;
+            if store.failed {
+                return Err(refused(action));
+            }
+            run(store);
+            Ok(())
+        })
     }
 
     fn rows(&self) -> Result<Arc<Rows>, Fault> {
@@ -175,15 +205,11 @@ impl StateEngine for MemState {
 
     fn commit(&self, mut changes: Changes, applied: &[u8]) -> Result<(), Fault> {
         rows::check_changes(&changes)?;
-        self.with("commit", |disk| {
-            if disk.commits_fail {
-                return Err(refused("commit"));
-            }
-            changes.insert(APPLIED_KEY.to_vec(), Some(applied.to_vec()));
-            let store = disk.stores.entry(self.group).or_default();
+        changes.insert(APPLIED_KEY.to_vec(), Some(applied.to_vec()));
+        let fails = |disk: &Disk| disk.commits_fail;
+        self.write("commit", fails, |store| {
             apply(&mut store.rows, &changes);
             store.unflushed.push(changes);
-            Ok(())
         })
     }
 
@@ -192,14 +218,13 @@ impl StateEngine for MemState {
     }
 
     fn flush(&self) -> Result<(), Fault> {
-        self.with("flush", |disk| {
-            if disk.flushes_fail {
-                return Err(refused("flush"));
-            }
-            let store = disk.stores.entry(self.group).or_default();
+        if self.with("flush", |disk| Ok(disk.flushes_lie))? {
+            return Ok(());
+        }
+        let fails = |disk: &Disk| disk.flushes_fail;
+        self.write("flush", fails, |store| {
             store.durable = store.rows.clone();
             store.unflushed.clear();
-            Ok(())
         })
     }
 
@@ -261,12 +286,12 @@ impl StateFactory for MemStates {
     }
 
     fn replace(&self, group: GroupId, old: MemState, from: &Path) -> Result<MemState, Fault> {
-        drop(old);
+        old.write("replace", |disk| disk.flushes_fail, |_| ())?;
         let rows = Arc::new(read_snapshot(from)?);
         let store = Store {
             durable: rows.clone(),
             rows,
-            unflushed: Vec::new(),
+            ..Store::default()
         };
         lock(&self.disk).stores.insert(group, store);
         disk::remove_dir(from)?;

@@ -25,3 +25,7 @@ use eunoe_types::{Fault, GroupId};
 fn fault(action: &str, group: GroupId, error: &rocksdb::Error) -> Fault {
     Fault::broken(format!("cannot {action} the state of group {group}: {error}"))
 }
+
+#[cfg(test)]
+#[path = "rocks_test.rs"]
+mod tests;

@@ -16,10 +16,10 @@ pub(super) struct Swap {
     old: PathBuf,
 }
 
-type Step = fn(&Swap) -> Result<(), Fault>;
+pub(super) type Step = fn(&Swap) -> Result<(), Fault>;
 
 /// What is left to do after the deciding rename, in order.
-const STEPS: [Step; 3] = [Swap::set_old_aside, Swap::put_new_in_place, Swap::remove_old];
+pub(super) const STEPS: [Step; 3] = [Swap::set_old_aside, Swap::put_new_in_place, Swap::remove_old];
 
 impl Swap {
     /// The replacement of `<group_dir>/state`.

@@ -100,7 +100,8 @@ pub(crate) fn read_record(file: &File, at: Location, group: GroupId, index: u64)
         .map_err(|error| Fault::io(format!("read {}", name()), error))?;
     let (frame, frame_bytes) = frame::read_frame(at.segment, offset, &bytes)
         .map_err(|damage| Fault::broken(format!("{}: {damage}", name())))?;
-    let is_it = frame.kind == Kind::Entry && frame.group == group && frame.index == index;
+    let is_record = matches!(frame.kind, Kind::Entry | Kind::Carried);
+    let is_it = is_record && frame.group == group && frame.index == index;
     if !is_it || frame_bytes != bytes.len() {
         return Err(Fault::broken(format!("{} is another frame", name())));
     }

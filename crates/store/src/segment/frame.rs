@@ -42,12 +42,14 @@ pub(crate) enum Kind {
     Purge = 5,
     /// In the checkpoint that begins a segment: the last index held, and in the data the first.
     Held = 6,
+    /// A held record again, so that the segment that it stood in can go.
+    Carried = 7,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        use Kind::{Committed, Entry, Held, Purge, Truncate, Vote};
-        [Entry, Vote, Committed, Truncate, Purge, Held]
+        use Kind::{Carried, Committed, Entry, Held, Purge, Truncate, Vote};
+        [Entry, Vote, Committed, Truncate, Purge, Held, Carried]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

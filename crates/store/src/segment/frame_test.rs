@@ -1,12 +1,9 @@
-//! Golden bytes: format version 1 never changes.
+//! Golden bytes, computed by another implementation of CRC-32C: format version 1 never changes.
 
 use eunoe_types::GroupId;
 
 use super::*;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+use crate::test_support::hex;
 
 fn frame(kind: Kind, index: u64, data: &[u8]) -> String {
     let mut out = Vec::new();
@@ -62,6 +59,10 @@ fn no_kind_of_frame_ever_changes() {
     assert_eq!(
         frame(Kind::Held, 5, &2u64.to_le_bytes()),
         "1500000012f51ad7060300000005000000000000000200000000000000"
+    );
+    assert_eq!(
+        frame(Kind::Carried, 5, b"entry"),
+        "120000001bf9ad8607030000000500000000000000656e747279"
     );
 }
 

@@ -5,9 +5,11 @@
 //! - `frame`: the bytes; `written`: their meaning; `recovery`: reading them back, and what a crash explains.
 //!
 //! A segment begins with a checkpoint of every group's vote, committed position, purge and held indexes, so
-//! that the oldest segments go as soon as no group holds a record in them, whatever else they said.
+//! that the oldest segments go as soon as no group holds a record in them, whatever else they said. The records
+//! of a group that lags are carried forward (`carry`), so that it cannot keep all that was written after them.
 
 mod called;
+mod carry;
 pub(crate) mod file;
 mod frame;
 mod housekeeper;
@@ -134,6 +136,7 @@ impl SegmentLog {
             offset,
             sequence,
             buffer: Vec::new(),
+            removed_before: 0,
             housekeeper,
             lock,
         };
@@ -405,3 +408,6 @@ impl State {
         Ok((at.data_bytes as usize, Source::File(open, at)))
     }
 }
+
+#[cfg(test)]
+mod tests;

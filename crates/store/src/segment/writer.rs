@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 
+use super::carry::{self, Carried};
 use super::file::Prepared;
 use super::frame::{self, BatchEncoder, Kind, Location};
 use super::housekeeper::Job;
@@ -31,6 +32,8 @@ pub(crate) struct Writer {
     /// The sequence of the next batch.
     pub(crate) sequence: u64,
     pub(crate) buffer: Vec<u8>,
+    /// The housekeeper was asked to remove the segments before this one.
+    pub(crate) removed_before: u64,
     pub(crate) housekeeper: JoinHandle<()>,
     /// Held until nothing touches the directory any more.
     pub(crate) lock: DirLock,
@@ -102,8 +105,10 @@ impl Writer {
             .prepared
             .recv()
             .map_err(|_| io::Error::other("the housekeeper ended"))??;
+        let carried = carry::choose(&self.shared, next.bytes)?;
         first_bytes(next.segment, self.sequence, &self.shared.lock(), &mut self.buffer);
         self.sequence += 1;
+        let carried_to = self.encode_carried(&carried, next.segment);
         let locations = self.encode(batch, next.segment, self.buffer.len() as u64);
         next.begin(&self.dir, &self.buffer)?;
         self.count_sync();
@@ -113,14 +118,23 @@ impl Writer {
         };
         self.segment = next.segment;
         self.offset = 0;
-        self.shared
-            .lock()
-            .segments
-            .insert(self.segment, self.open.clone());
+        let mut state = self.shared.lock();
+        state.segments.insert(self.segment, self.open.clone());
+        carry::publish(&mut state, &carried, &carried_to).map_err(io::Error::other)?;
+        drop(state);
         self.jobs
             .send(Job::Prepare(self.segment + 1))
             .map_err(|_| io::Error::other("the housekeeper ended"))?;
         Ok(locations)
+    }
+
+    fn encode_carried(&mut self, carried: &[Carried], segment: u64) -> Vec<Location> {
+        let mut out = BatchEncoder::begin(segment, self.buffer.len() as u64, &mut self.buffer);
+        let push = |it: &Carried| out.push(Kind::Carried, it.group, it.index, &it.data);
+        let locations = carried.iter().map(push).collect();
+        out.finish(self.sequence);
+        self.sequence += u64::from(!carried.is_empty());
+        locations
     }
 
     fn encode(&mut self, batch: &Batch, segment: u64, offset: u64) -> Vec<Location> {
@@ -160,10 +174,6 @@ impl Writer {
     fn complete(&mut self, batch: Batch, locations: &[Location]) {
         self.offset += self.buffer.len() as u64;
         let mut state = self.shared.lock();
-        let purges = batch
-            .calls
-            .iter()
-            .any(|call| matches!(call.change, Change::Purge(..) | Change::Truncate(_)));
         if let Err(damage) = publish(&mut state, &batch, locations) {
             drop(state);
             return self.fail(batch, &io::Error::other(damage));
@@ -171,19 +181,15 @@ impl Writer {
         state.evict(&batch, self.shared.bounds.cache_bytes);
         state.count_calls(&batch);
         let needed = state.oldest_needed().map_or(self.segment, |(segment, _)| segment);
-        let removable = purges
-            && state
-                .segments
-                .keys()
-                .next()
-                .is_some_and(|oldest| *oldest < needed);
+        let oldest = state.segments.keys().next().copied().unwrap_or(needed);
         drop(state);
         for call in batch.calls {
             (call.done)(Ok(()));
         }
-        if removable {
-            // A full queue means that files are being removed; the next purge asks again.
-            let _ = self.jobs.try_send(Job::RemoveBefore(needed));
+        if oldest < needed && self.removed_before < needed {
+            // A full queue means that the housekeeper is busy; the next batch asks again.
+            let asked = self.jobs.try_send(Job::RemoveBefore(needed));
+            self.removed_before = if asked.is_ok() { needed } else { 0 };
         }
     }
 

@@ -3,7 +3,7 @@
 //! Recovery builds it from the files; the writer keeps it in step with what it made durable. A segment's
 //! checkpoint and the question which segments may go are answered from here, never from calls that still wait.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use eunoe_types::GroupId;
@@ -18,9 +18,11 @@ pub(crate) struct Written {
     pub(crate) committed: Option<Bytes>,
     pub(crate) purged: Option<(u64, Bytes)>,
     pub(crate) span: Span,
-    /// Of the last records of `span`. Of the first ones some lack while recovery has not yet read the purge
-    /// that let their segment go.
-    locations: VecDeque<Location>,
+    /// Of each record of `span`. Some are unknown while recovery has not yet read the purge that let their
+    /// segment go, or the segment that they were carried to.
+    locations: VecDeque<Option<Location>>,
+    /// How many records stand in each segment.
+    in_segments: BTreeMap<u64, u64>,
 }
 
 /// What a checkpoint says of a group.
@@ -38,6 +40,7 @@ impl Written {
         let data = || Bytes::copy_from_slice(frame.data);
         match frame.kind {
             Kind::Entry => self.append(frame.index, at)?,
+            Kind::Carried => self.carry(frame.index, at)?,
             Kind::Vote => self.vote = Some(data()),
             Kind::Committed => self.committed = Some(data()),
             Kind::Truncate => self.truncate_after((frame.data != [0]).then_some(frame.index)),
@@ -50,48 +53,82 @@ impl Written {
     pub(crate) fn append(&mut self, index: u64, at: Location) -> Result<(), Damage> {
         let purged = self.purged.as_ref().map(|(index, _)| *index);
         self.span.append(index, purged).map_err(Damage)?;
-        self.locations.push_back(at);
+        self.locations.push_back(Some(at));
+        *self.in_segments.entry(at.segment).or_default() += 1;
+        Ok(())
+    }
+
+    /// Takes note that a held record stands at `at` from now on.
+    pub(crate) fn carry(&mut self, index: u64, at: Location) -> Result<(), Damage> {
+        let place = self.place(index).and_then(|place| self.locations.get_mut(place));
+        let place = place.ok_or(Damage("a record was carried that is not held"))?;
+        let before = place.replace(at);
+        *self.in_segments.entry(at.segment).or_default() += 1;
+        self.forget(before);
         Ok(())
     }
 
     pub(crate) fn truncate_after(&mut self, keep: Option<u64>) {
-        let before = self.span.last();
         self.span.truncate_after(keep);
-        let dropped = match (before, self.span.last()) {
-            (Some(before), Some(last)) => before - last,
-            _ => u64::MAX,
-        };
-        let kept = (self.locations.len() as u64).saturating_sub(dropped);
-        self.locations.truncate(kept as usize);
+        while self.locations.len() as u64 > self.span.count() {
+            let dropped = self.locations.pop_back().flatten();
+            self.forget(dropped);
+        }
     }
 
     pub(crate) fn purge(&mut self, index: u64, log_id: Bytes) {
         self.purged = Some((index, log_id));
         self.span.purge(index);
-        let excess = (self.locations.len() as u64).saturating_sub(self.span.count());
-        self.locations.drain(..excess as usize);
+        while self.locations.len() as u64 > self.span.count() {
+            let dropped = self.locations.pop_front().flatten();
+            self.forget(dropped);
+        }
+    }
+
+    fn forget(&mut self, dropped: Option<Location>) {
+        let Some(Location { segment, .. }) = dropped else {
+            return;
+        };
+        if let Some(records) = self.in_segments.get_mut(&segment) {
+            *records -= 1;
+            if *records == 0 {
+                self.in_segments.remove(&segment);
+            }
+        }
     }
 
     /// Whether every record it holds is in a segment that exists.
     pub(crate) fn is_whole(&self) -> bool {
-        self.locations.len() as u64 == self.span.count()
+        self.locations.iter().all(Option::is_some)
+    }
+
+    fn place(&self, index: u64) -> Option<usize> {
+        index.checked_sub(self.span.first()?)?.try_into().ok()
     }
 
     /// Where the record `index` is.
     pub(crate) fn locate(&self, index: u64) -> Option<Location> {
-        let from_end = self.span.last()?.checked_sub(index)?;
-        let at = (self.locations.len() as u64).checked_sub(from_end + 1)?;
-        self.locations.get(at as usize).copied()
+        self.locations.get(self.place(index)?).copied().flatten()
+    }
+
+    /// The records in `segment`: index and place.
+    pub(crate) fn records_in(&self, segment: u64) -> impl Iterator<Item = (u64, Location)> {
+        let indexes = self.span.first().unwrap_or_default()..;
+        let records = indexes.zip(&self.locations);
+        records
+            .filter_map(|(index, at)| Some((index, (*at)?)))
+            .filter(move |(_, at)| at.segment == segment)
     }
 
     /// Bytes of all its records.
     pub(crate) fn data_bytes(&self) -> u64 {
-        self.locations.iter().map(|at| u64::from(at.data_bytes)).sum()
+        let known = self.locations.iter().flatten();
+        known.map(|at| u64::from(at.data_bytes)).sum()
     }
 
     /// The oldest segment that it needs.
     pub(crate) fn oldest_segment(&self) -> Option<u64> {
-        self.locations.front().map(|at| at.segment)
+        self.in_segments.keys().next().copied()
     }
 
     /// Writes what a checkpoint keeps of it.
@@ -143,7 +180,9 @@ impl Checkpoint {
                     frame.index,
                 );
             }
-            Kind::Entry | Kind::Truncate => return Err(Damage("a checkpoint holds other frames")),
+            Kind::Entry | Kind::Truncate | Kind::Carried => {
+                return Err(Damage("a checkpoint holds other frames"));
+            }
         }
         Ok(())
     }
@@ -161,7 +200,8 @@ impl Checkpoint {
             committed,
             purged,
             span,
-            locations: VecDeque::new(),
+            locations: (0..span.count()).map(|_| None).collect(),
+            in_segments: BTreeMap::new(),
         }
     }
 }

@@ -171,7 +171,11 @@ pub fn build_with(
     for path in disk::list(&state)? {
         disk::sync_file(&path)?;
         let (bytes, hash) = hash_file(&path)?;
-        files.push(FileEntry { name: disk::name(&path).to_owned(), bytes, hash });
+        files.push(FileEntry {
+            name: disk::name(&path).to_owned(),
+            bytes,
+            hash,
+        });
     }
     let manifest = Manifest { meta, files };
     manifest.check()?;

@@ -7,6 +7,7 @@ use eunoe_core::Changes;
 use eunoe_types::GroupId;
 
 use super::*;
+use crate::test_support::{hex, unhex};
 use crate::{MemState, MemStates, StateFactory};
 
 const NAME: &str = "00000000000000000007-1";
@@ -224,17 +225,17 @@ fn old_and_unfinished_snapshots_go() {
 
 #[test]
 fn the_manifest_never_changes() {
+    let golden = "01046d6574610104726f7773ac020707070707070707070707070707070707070707070707070707070707070707\
+                  1d320675007a5d482762d631cf3fe8e9879f88df2923d77b7ccb1a91e53dff7a";
     let file = FileEntry {
         name: "rows".into(),
         bytes: 300,
         hash: [7; 32],
     };
-    let encoded = Manifest {
+    let manifest = Manifest {
         meta: b"meta".to_vec(),
         files: vec![file],
-    }
-    .encode();
-    let body = [&[1, 4][..], b"meta", &[1, 4], b"rows", &[0xac, 0x02], &[7; 32]].concat();
-    assert_eq!(encoded[..body.len()], body);
-    assert_eq!(encoded[body.len()..], *blake3::hash(&body).as_bytes());
+    };
+    assert_eq!(hex(&manifest.encode()), golden);
+    assert_eq!(Manifest::decode(&unhex(golden)).unwrap(), manifest);
 }
