@@ -1,0 +1,276 @@
+//! The folder of a development cluster: which file is where, and what the cluster consists of.
+//!
+//! `cluster.toml` is written last when a cluster is made: a folder without it was never started.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::authority::Authority;
+use super::ports::free_addresses;
+use crate::encoding::{hex, random};
+use crate::failure::Failure;
+use crate::files;
+
+/// Raft groups for data; fixed for the life of a cluster.
+const DATA_GROUPS: u32 = 4;
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Makes the folder if it is not there.
+    pub(super) fn at(dir: &Path) -> Result<Self, Failure> {
+        files::make_folder(dir)?;
+        let root = dir
+            .canonicalize()
+            .map_err(|error| Failure::file("enter", dir, &error))?;
+        Ok(Self { root })
+    }
+
+    /// The folder of a cluster that was made before.
+    pub(super) fn existing(dir: &Path) -> Result<(Self, Cluster), Failure> {
+        if !dir.join("cluster.toml").is_file() {
+            let dir = dir.display();
+            return Err(Failure::usage(format!(
+                "{dir} holds no cluster: `eunoe dev --dir {dir}` makes one"
+            )));
+        }
+        let layout = Self::at(dir)?;
+        let cluster = Cluster::read(&layout)?;
+        Ok((layout, cluster))
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn cluster_file(&self) -> PathBuf {
+        self.root.join("cluster.toml")
+    }
+
+    pub(super) fn context_file(&self) -> PathBuf {
+        self.root.join("context.toml")
+    }
+
+    pub(super) fn ready_file(&self) -> PathBuf {
+        self.root.join("ready.json")
+    }
+
+    pub(super) fn processes_file(&self) -> PathBuf {
+        self.root.join("processes.json")
+    }
+
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.root.join(".lock")
+    }
+
+    /// Certificates and keys.
+    pub(super) fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
+    pub(super) fn data_dir(&self, id: u64) -> PathBuf {
+        self.root.join(format!("node-{id}"))
+    }
+
+    pub(super) fn log_file(&self, id: u64) -> PathBuf {
+        self.data_dir(id).join("eunoed.log")
+    }
+
+    pub(super) fn config_file(&self, id: u64) -> PathBuf {
+        self.root.join("conf").join(format!("node-{id}.toml"))
+    }
+}
+
+/// What the cluster consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cluster {
+    /// Identity of the data, 32 hex digits.
+    pub(super) realm: String,
+    pub(super) data_groups: u32,
+    /// In the order of their ids; an id is never used again.
+    pub(super) nodes: Vec<Node>,
+}
+
+/// One node. Its addresses stay the same over restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    pub(super) id: u64,
+    pub(super) client: String,
+    pub(super) peer: String,
+    pub(super) admin: String,
+    pub(super) site: String,
+    pub(super) spki_sha256: String,
+    /// Whether it waits to be added, and never begins a cluster.
+    pub(super) join: bool,
+    /// Whether the cluster has taken it in.
+    pub(super) admitted: bool,
+    /// Members that its configuration names.
+    pub(super) knows: Vec<u64>,
+}
+
+impl Cluster {
+    fn read(layout: &Layout) -> Result<Self, Failure> {
+        let path = layout.cluster_file();
+        toml::from_str(&files::read(&path)?).map_err(|error| Failure::file("read", &path, &error.message()))
+    }
+
+    pub(super) fn write(&self, layout: &Layout) -> Result<(), Failure> {
+        let path = layout.cluster_file();
+        let text = toml::to_string(self).map_err(|error| Failure::file("write", &path, &error))?;
+        files::write(&path, &text, files::Access::Public)
+    }
+
+    /// The cluster of this folder, made if there is none. `nodes` must fit one that exists.
+    pub(super) fn open_or_make(layout: &Layout, nodes: Option<u64>, default: u64) -> Result<Self, Failure> {
+        if layout.cluster_file().is_file() {
+            let cluster = Self::read(layout)?;
+            let present = cluster.admitted().count();
+            return match nodes {
+                Some(wanted) if usize::try_from(wanted).ok() != Some(present) => {
+                    Err(Failure::usage(format!(
+                        "the cluster in {} has {present} nodes, not {wanted}",
+                        layout.root().display()
+                    )))
+                }
+                _ => Ok(cluster),
+            };
+        }
+        Self::make(layout, nodes.unwrap_or(default))
+    }
+
+    fn make(layout: &Layout, count: u64) -> Result<Self, Failure> {
+        if let Some(id) = (1..=count).find(|id| layout.data_dir(*id).exists()) {
+            let data = layout.data_dir(id);
+            return Err(Failure::local(format!(
+                "{} holds data, but there is no cluster.toml that says whose",
+                data.display()
+            )));
+        }
+        let realm = hex(&random::<16>()?);
+        let authority = Authority::make(&layout.tls(), &realm)?;
+        let ids: Vec<u64> = (1..=count).collect();
+        let addresses = free_addresses(ids.len() * 3)?;
+        let nodes = ids.iter().zip(addresses.chunks_exact(3));
+        let nodes = nodes
+            .map(|(id, addresses)| Node::make(&authority, *id, addresses, false, ids.clone()))
+            .collect::<Result<_, _>>()?;
+        let cluster = Self {
+            realm,
+            data_groups: DATA_GROUPS,
+            nodes,
+        };
+        cluster.write(layout)?;
+        Ok(cluster)
+    }
+
+    /// Gives a new node an id, addresses and a certificate. Written at once: an id that was given away is used up.
+    pub(super) fn prepare_node(&mut self, layout: &Layout) -> Result<Node, Failure> {
+        let id = self.nodes.iter().map(|node| node.id).max().unwrap_or(0) + 1;
+        let authority = Authority::open(&layout.tls(), &self.realm)?;
+        let addresses = free_addresses(3)?;
+        let mut knows: Vec<u64> = self.admitted().map(|node| node.id).collect();
+        knows.push(id);
+        let node = Node::make(&authority, id, &addresses, true, knows)?;
+        self.nodes.push(node.clone());
+        self.write(layout)?;
+        Ok(node)
+    }
+
+    /// Notes that the cluster has taken a node in.
+    pub(super) fn admit(&mut self, layout: &Layout, id: u64) -> Result<(), Failure> {
+        for node in self.nodes.iter_mut().filter(|node| node.id == id) {
+            node.admitted = true;
+        }
+        self.write(layout)
+    }
+
+    /// The nodes that belong to the cluster.
+    pub(super) fn admitted(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.admitted)
+    }
+
+    /// The node with this id, if it belongs to the cluster.
+    pub(super) fn node(&self, id: u64) -> Result<&Node, Failure> {
+        let mut admitted = self.admitted();
+        admitted
+            .find(|node| node.id == id)
+            .ok_or_else(|| Failure::usage(format!("the cluster has no node {id}")))
+    }
+}
+
+impl Node {
+    fn make(
+        authority: &Authority,
+        id: u64,
+        addresses: &[String],
+        join: bool,
+        knows: Vec<u64>,
+    ) -> Result<Self, Failure> {
+        let [client, peer, admin] = addresses else {
+            return Err(Failure::local("a node needs three addresses"));
+        };
+        Ok(Self {
+            id,
+            client: client.clone(),
+            peer: peer.clone(),
+            admin: admin.clone(),
+            site: format!("eu-dev-{id}"),
+            spki_sha256: authority.issue_node(id)?,
+            join,
+            admitted: !join,
+            knows,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_is_made_once_and_found_again_with_its_addresses() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::at(folder.path()).unwrap();
+        let made = Cluster::open_or_make(&layout, Some(3), 3).unwrap();
+        let ids: Vec<_> = made.admitted().map(|node| node.id).collect();
+        assert_eq!(ids, [1, 2, 3]);
+        assert!(made.nodes.iter().all(|node| node.knows == ids && !node.join));
+        assert_eq!(Cluster::open_or_make(&layout, None, 5).unwrap(), made);
+        let error = Cluster::open_or_make(&layout, Some(5), 3).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn data_without_a_cluster_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::at(folder.path()).unwrap();
+        std::fs::create_dir(layout.data_dir(2)).unwrap();
+        let error = Cluster::open_or_make(&layout, Some(3), 3).unwrap_err();
+        assert!(error.to_string().contains("node-2 holds data"), "{error}");
+        assert!(!layout.cluster_file().exists());
+    }
+
+    #[test]
+    fn a_new_node_joins_under_an_id_of_its_own_and_counts_once_admitted() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::at(folder.path()).unwrap();
+        let mut cluster = Cluster::open_or_make(&layout, Some(1), 3).unwrap();
+        let abandoned = cluster.prepare_node(&layout).unwrap();
+        let (_, mut cluster) = Layout::existing(folder.path()).unwrap();
+        let node = cluster.prepare_node(&layout).unwrap();
+        assert_eq!((abandoned.id, node.id), (2, 3));
+        assert_eq!((node.join, node.admitted), (true, false));
+        assert_eq!(node.knows, [1, 3]);
+        assert!(cluster.node(3).is_err());
+        cluster.admit(&layout, 3).unwrap();
+        let (_, cluster) = Layout::existing(folder.path()).unwrap();
+        assert_eq!(cluster.admitted().map(|node| node.id).collect::<Vec<_>>(), [1, 3]);
+    }
+}

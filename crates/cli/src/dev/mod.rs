@@ -1,0 +1,85 @@
+//! `eunoe dev`: a whole cluster of real `eunoed` processes on this machine, with throw-away certificates. Linux only.
+
+mod authority;
+mod grow;
+mod health;
+mod layout;
+mod node_config;
+mod ports;
+mod processes;
+mod published;
+mod run;
+mod spawn;
+mod start_node;
+mod stop;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::args::{Global, seconds};
+use crate::failure::Failure;
+
+/// Nodes of a new cluster.
+const NODES_DEFAULT: u64 = 3;
+
+/// `eunoe dev`
+#[derive(Args)]
+pub(crate) struct DevArgs {
+    /// Where certificates, configurations and data are; kept between runs
+    #[arg(long, global = true, default_value = ".eunoe")]
+    dir: PathBuf,
+    /// Seconds that the nodes have until they serve
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+    /// Nodes of a new cluster [default: 3]; an existing one keeps its number
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7))]
+    nodes: Option<u64>,
+    /// Return once the nodes serve, and leave them running
+    #[arg(long)]
+    detach: bool,
+    #[command(subcommand)]
+    command: Option<DevCommand>,
+}
+
+/// `eunoe dev …`
+#[derive(Subcommand)]
+enum DevCommand {
+    /// Stop the nodes; their data stays
+    Stop,
+    /// Start nodes that ended, on the data that they have
+    StartNode {
+        /// Which nodes
+        #[arg(required = true)]
+        ids: Vec<u64>,
+        /// Return without waiting until they serve (a majority may still be missing)
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Start a node with a new id, add it to the cluster and make it a voter
+    AddNode,
+}
+
+/// Does what was asked.
+pub(crate) async fn run(global: &Global, arguments: DevArgs) -> Result<(), Failure> {
+    let DevArgs {
+        dir,
+        timeout,
+        nodes,
+        detach,
+        command,
+    } = arguments;
+    if command.is_some() && (nodes.is_some() || detach) {
+        return Err(Failure::usage("--nodes and --detach belong to `eunoe dev` alone"));
+    }
+    match command {
+        None => run::run(global.output, &dir, nodes, detach, timeout).await,
+        Some(DevCommand::Stop) => stop::run(global.output, &dir).await,
+        Some(DevCommand::StartNode { ids, no_wait }) => {
+            let patience = (!no_wait).then_some(timeout);
+            start_node::run(global.output, &dir, &ids, patience).await
+        }
+        Some(DevCommand::AddNode) => grow::run(global.output, &dir, timeout).await,
+    }
+}
