@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Shows the promises on this machine: three nodes, a chat file, a leader killed in the middle of the import, and every
+# node giving the same words back. Usage: scripts/demo.sh [FILE.jsonl[.gz]]. Leaves nothing running and nothing behind.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+chats="$(realpath "${1:-data/sample-chats.jsonl}")"
+[ -r "$chats" ] || { echo "there is no file $chats" >&2; exit 2; }
+
+begun=$SECONDS
+say() { printf '[%3d s] %s\n' "$((SECONDS - begun))" "$*"; }
+fail() { say "FAILED: $*" >&2; exit 1; }
+
+say "building (the first time compiles RocksDB, which takes a while)"
+scripts/build.sh
+. scripts/env.sh
+eunoe() { "$CARGO_TARGET_DIR/debug/eunoe" --output json "$@"; }
+json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1], {"d": d}))' "$1"; }
+
+dir="$(mktemp -d "${TMPDIR:-/tmp}/eunoe-demo.XXXXXX")"
+export EUNOE_CONTEXT="$dir/context.toml"
+import_pid=
+cleanup() {
+    local code=$?
+    trap - EXIT
+    if [ -n "$import_pid" ]; then
+        kill -CONT "$import_pid" 2>/dev/null || true
+        kill "$import_pid" 2>/dev/null || true
+    fi
+    eunoe dev stop --dir "$dir" >/dev/null 2>&1 || true
+    if [ "$code" -eq 0 ]; then rm -rf "$dir"; else echo "data and logs are kept in $dir" >&2; fi
+    exit "$code"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+say "starting three nodes, each a process of its own, under $dir"
+eunoe dev --nodes 3 --dir "$dir" --detach >/dev/null
+status() { eunoe cluster status --role operator "$@"; }
+applied() { status | json 'sum(g["applied"] for g in d["groups"] if g["kind"] == "data")'; }
+say "they serve: $(json '", ".join(d["endpoints"])' <"$dir/ready.json")"
+
+say "importing $chats"
+before="$(applied)"
+eunoe import "$chats" --tenant demo >"$dir/imported.json" &
+import_pid=$!
+# The import stands still while we look, so that it cannot be over before the blow.
+while :; do
+    sleep 0.05
+    kill -STOP "$import_pid" 2>/dev/null || fail "the import ended before the leader could be killed"
+    [ "$(applied)" -gt "$before" ] && break
+    kill -CONT "$import_pid"
+done
+leader="$(status | json 'next(g["leader"] for g in d["groups"] if g["kind"] == "data" and g["leader"])')"
+pid="$(json "d['pids'][d['ids'].index($leader)]" <"$dir/ready.json")"
+kill -9 "$pid"
+kill -CONT "$import_pid"
+say "killed node $leader (pid $pid), leader of a data group, with -9 in the middle of the import"
+
+wait "$import_pid" || fail "the import did not survive the death of a leader"
+import_pid=
+say "the import finished: $(json '"{conversations} conversations, {messages} messages in {seconds} s".format(**d)' <"$dir/imported.json")"
+
+eunoe dev start-node "$leader" --dir "$dir" >/dev/null
+say "started node $leader again on its own data"
+
+again="$(eunoe import "$chats" --tenant demo | json 'd["messages"]')"
+[ "$again" -eq 0 ] || fail "importing the file again added $again messages"
+say "imported the file again: nothing was added"
+
+# ref and expected messages of the first, the middle and the last conversation
+python3 - "$chats" "$dir" <<'PY'
+import gzip, json, sys
+path, out = sys.argv[1:]
+opened = gzip.open if path.endswith(".gz") else open
+with opened(path, "rt", encoding="utf-8") as lines:
+    chats = [json.loads(line) for line in lines if line.strip()]
+with open(f"{out}/refs", "w") as refs:
+    for number, at in enumerate(sorted({0, len(chats) // 2, len(chats) - 1})):
+        refs.write(f"{number} {chats[at]['id']}\n")
+        with open(f"{out}/expected.{number}", "w") as expected:
+            json.dump([[t["from"], t["text"]] for t in chats[at]["turns"]], expected)
+PY
+for node in 1 2 3; do
+    while read -r number ref; do
+        eunoe read --tenant demo --ref "$ref" --node "$node" >"$dir/read.$node.$number"
+        python3 - "$dir/read.$node.$number" "$dir/expected.$number" <<'PY' || fail "node $node gave other words for $ref"
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as lines:
+    rows = [json.loads(line) for line in lines]
+with open(sys.argv[2]) as text:
+    expected = json.load(text)
+got = [[row["from"], row["text"]] for row in rows]
+gap_free = [row["seq"] for row in rows] == list(range(1, len(expected) + 1))
+sys.exit(0 if got == expected and gap_free else 1)
+PY
+    done <"$dir/refs"
+    say "node $node gives $(wc -l <"$dir/refs") conversations back, word for word and in order"
+done
+
+eunoe dev stop --dir "$dir" >/dev/null
+say "stopped; done"

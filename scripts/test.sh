@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every test of the workspace; arguments go to the runner (a filter, -p PACKAGE).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+. scripts/env.sh
+scripts/rocksdb.sh
+# The black-box tests start the programs, which are no dependency of theirs.
+cargo build --locked -p eunoe-server -p eunoe-cli --bins
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --locked --workspace --no-fail-fast "$@"
+else
+    cargo test --locked --workspace --no-fail-fast "$@"
+fi
