@@ -39,9 +39,31 @@ status() { eunoe cluster status --role operator "$@"; }
 applied() { status | json 'sum(g["applied"] for g in d["groups"] if g["kind"] == "data")'; }
 say "they serve: $(json '", ".join(d["endpoints"])' <"$dir/ready.json")"
 
-say "importing $chats"
+# A small file would be in before the blow: its conversations are repeated, each time under other names.
+python3 - "$chats" "$dir" <<'PY'
+import gzip, json, sys
+path, out = sys.argv[1:]
+opened = gzip.open if path.endswith(".gz") else open
+with opened(path, "rt", encoding="utf-8") as lines:
+    chats = [json.loads(line) for line in lines if line.strip()]
+if not chats:
+    sys.exit("there is no conversation in the file")
+copies = -(-5000 // max(1, sum(len(chat["turns"]) for chat in chats)))
+chats += [{**chat, "id": f"{chat['id']}~{copy}"} for copy in range(1, copies) for chat in chats]
+with open(f"{out}/chats.jsonl", "w", encoding="utf-8") as file:
+    for chat in chats:
+        file.write(json.dumps(chat, ensure_ascii=False) + "\n")
+with open(f"{out}/refs", "w") as refs:
+    for number, at in enumerate(sorted({0, len(chats) // 2, len(chats) - 1})):
+        refs.write(f"{number} {chats[at]['id']}\n")
+        with open(f"{out}/expected.{number}", "w") as expected:
+            json.dump([[turn["from"], turn["text"]] for turn in chats[at]["turns"]], expected)
+print(f"{len(chats)} conversations, {sum(len(chat['turns']) for chat in chats)} messages", file=open(f"{out}/size", "w"))
+PY
+
+say "importing $chats ($(cat "$dir/size"))"
 before="$(applied)"
-eunoe import "$chats" --tenant demo >"$dir/imported.json" &
+eunoe import "$dir/chats.jsonl" --tenant demo >"$dir/imported.json" &
 import_pid=$!
 # The import stands still while we look, so that it cannot be over before the blow.
 while :; do
@@ -63,23 +85,10 @@ say "the import finished: $(json '"{conversations} conversations, {messages} mes
 eunoe dev start-node "$leader" --dir "$dir" >/dev/null
 say "started node $leader again on its own data"
 
-again="$(eunoe import "$chats" --tenant demo | json 'd["messages"]')"
+again="$(eunoe import "$dir/chats.jsonl" --tenant demo | json 'd["messages"]')"
 [ "$again" -eq 0 ] || fail "importing the file again added $again messages"
 say "imported the file again: nothing was added"
 
-# ref and expected messages of the first, the middle and the last conversation
-python3 - "$chats" "$dir" <<'PY'
-import gzip, json, sys
-path, out = sys.argv[1:]
-opened = gzip.open if path.endswith(".gz") else open
-with opened(path, "rt", encoding="utf-8") as lines:
-    chats = [json.loads(line) for line in lines if line.strip()]
-with open(f"{out}/refs", "w") as refs:
-    for number, at in enumerate(sorted({0, len(chats) // 2, len(chats) - 1})):
-        refs.write(f"{number} {chats[at]['id']}\n")
-        with open(f"{out}/expected.{number}", "w") as expected:
-            json.dump([[t["from"], t["text"]] for t in chats[at]["turns"]], expected)
-PY
 for node in 1 2 3; do
     while read -r number ref; do
         eunoe read --tenant demo --ref "$ref" --node "$node" >"$dir/read.$node.$number"
