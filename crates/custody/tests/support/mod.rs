@@ -1,0 +1,133 @@
+//! A control group in memory that keys are proposed to.
+#![allow(dead_code, unreachable_pub)] // Each test file uses its own part of it.
+
+use std::collections::BTreeMap;
+
+use eunoe_core::control::{Command, ControlMachine, KeyOutcome, Reply};
+use eunoe_core::{Machine, Row, ScanRange, StateView, Txn};
+use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey};
+use eunoe_custody::{Keyring, KeyringLimits, PreparedGenesis, PreparedKey, prepare_genesis};
+use eunoe_types::{Fault, LogPosition, Realm, TenantId, TimeMs};
+
+pub const REALM: Realm = Realm([0xa0; 16]);
+pub const NOW: TimeMs = TimeMs(1_728_000_000_000);
+
+/// The same bytes for the same seed, never repeating: a linear congruence, good enough for tests.
+pub struct Seeded(pub u64);
+
+impl Entropy for Seeded {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        for byte in out {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            *byte = (self.0 >> 56) as u8;
+        }
+        Ok(())
+    }
+}
+
+/// State in memory.
+#[derive(Clone, Default)]
+pub struct Rows(pub BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl StateView for Rows {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn scan(&self, range: &ScanRange<'_>) -> Result<Vec<Row>, Fault> {
+        let inside = self.0.range(range.from.to_vec()..range.to.to_vec());
+        Ok(inside
+            .take(range.rows_max)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
+    }
+}
+
+pub struct Cluster {
+    pub rows: Rows,
+}
+
+impl Cluster {
+    /// A realm with its first tree, and its root.
+    pub fn begun(seed: u64) -> (Self, RootKey) {
+        let prepared = genesis(seed);
+        let mut cluster = Self {
+            rows: Rows::default(),
+        };
+        for command in &prepared.commands {
+            assert_eq!(cluster.propose(command), Reply::Done);
+        }
+        (cluster, prepared.root)
+    }
+
+    pub fn propose(&mut self, command: &[u8]) -> Reply {
+        let mut txn = Txn::new(&self.rows);
+        let applied = ControlMachine
+            .apply(&mut txn, LogPosition { term: 1, index: 1 }, command)
+            .expect("a sound command");
+        for (key, change) in txn.into_changes() {
+            match change {
+                Some(value) => self.rows.0.insert(key, value),
+                None => self.rows.0.remove(&key),
+            };
+        }
+        Reply::decode(&applied.reply).expect("a reply decodes")
+    }
+
+    pub fn create(&mut self, key: &PreparedKey) -> KeyOutcome {
+        let command = Command::CreateKeys {
+            time: NOW,
+            keys: vec![key.as_new_key()],
+        };
+        match self.propose(&command.encode()) {
+            Reply::Keys(outcomes) => outcomes[0],
+            other => panic!("keys got another answer: {other:?}"),
+        }
+    }
+
+    /// Replaces the commitment to `from` by one to `to` wherever it is stored.
+    pub fn forge_commitment(&mut self, from: &RootKey, to: &RootKey) {
+        let (from, to) = (from.commitment(), to.commitment());
+        for value in self.rows.0.values_mut() {
+            if let Some(at) = value.windows(32).position(|part| part == from) {
+                value[at..at + 32].copy_from_slice(&to);
+            }
+        }
+    }
+}
+
+pub fn genesis(seed: u64) -> PreparedGenesis {
+    let levels = Levels::new(2).expect("a depth");
+    prepare_genesis(
+        &arena(),
+        REALM,
+        levels,
+        (seed, 4, NOW),
+        Vec::new(),
+        &mut Seeded(seed),
+    )
+    .expect("prepares")
+}
+
+pub fn arena() -> KeyArena {
+    KeyArena::new(Locking::BestEffort, 1 << 20).expect("memory")
+}
+
+pub fn sealed_keyring() -> Keyring {
+    Keyring::new(arena(), KeyringLimits::default())
+}
+
+pub fn keyring(cluster: &Cluster, root: &RootKey) -> Keyring {
+    let keyring = sealed_keyring();
+    keyring
+        .unseal(&cluster.rows, root)
+        .expect("the root of this realm");
+    keyring
+}
+
+pub fn tenant_id() -> TenantId {
+    TenantId::new("acme").expect("a tenant's name")
+}
