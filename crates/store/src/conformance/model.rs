@@ -74,13 +74,11 @@ pub fn check_log_steps<H: LogHarness>(harness: &mut H, steps: &[LogStep]) {
     let mut log = harness.create();
     let mut models: BTreeMap<GroupId, Model> = BTreeMap::new();
     for step in steps {
-        log = match step {
-            LogStep::Reopen => harness.reopen(log),
-            _ => {
-                run(&log, &mut models, step);
-                log
-            }
-        };
+        if matches!(step, LogStep::Reopen) {
+            log = harness.reopen(log);
+        } else {
+            run(&log, &mut models, step);
+        }
         for (group, model) in &models {
             assert_eq!(log.group(*group), model.summary(), "group {group} after {step:?}");
             let live: usize = model.records.values().map(Bytes::len).sum();

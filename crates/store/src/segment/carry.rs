@@ -50,6 +50,7 @@ pub(crate) fn publish(state: &mut State, carried: &[Carried], to: &[Location]) -
             .written
             .carry(*index, *at)?;
     }
+    state.stats.carried += carried.len() as u64;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use eunoe_types::{Fault, GroupId};
 use super::frame::{self, FRAME_HEAD_BYTES, Kind, Location};
 use crate::disk;
 
-const ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
+static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
 
 /// The file of a segment.
 pub(crate) fn path(dir: &Path, segment: u64) -> PathBuf {

@@ -166,10 +166,9 @@ impl Drop for Handle {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         // A completion may own the last clone; the writer cannot wait for itself.
-        if let Some(writer) = writer.filter(|writer| writer.thread().id() != thread::current().id()) {
-            if writer.join().is_err() {
-                tracing::error!("the log's writer panicked");
-            }
+        let others = writer.filter(|writer| writer.thread().id() != thread::current().id());
+        if others.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the log's writer panicked");
         }
     }
 }

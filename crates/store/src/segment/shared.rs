@@ -48,6 +48,15 @@ impl Call {
             Change::Nothing | Change::Refused(_) => 0,
         }
     }
+
+    /// Why it cannot be written, if it cannot.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        if let Change::Refused(why) = self.change {
+            Some(why)
+        } else {
+            None
+        }
+    }
 }
 
 /// Calls that are written and synced together.

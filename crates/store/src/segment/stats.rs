@@ -11,6 +11,8 @@ pub struct LogStats {
     pub bytes: u64,
     /// Records written.
     pub records: u64,
+    /// Records of those that lagged, written again so that old segments can go.
+    pub carried: u64,
     /// Calls completed.
     pub calls: u64,
     /// The time that completed calls waited between the call and its completion, summed, in microseconds.

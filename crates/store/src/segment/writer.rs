@@ -74,11 +74,7 @@ impl Writer {
 
     /// Makes a batch durable and says where its entries are.
     fn write(&mut self, batch: &Batch) -> io::Result<Vec<Location>> {
-        let refused = batch.calls.iter().find_map(|call| match call.change {
-            Change::Refused(why) => Some(why),
-            _ => None,
-        });
-        if let Some(why) = refused {
+        if let Some(why) = batch.calls.iter().find_map(Call::refusal) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         if batch.bytes > u32::MAX as usize / 2 {

@@ -93,17 +93,19 @@ fn a_flipped_byte_anywhere_is_found() {
     assert!(matches!(built.verify(), Err(SnapshotError::Refused(_))));
 }
 
+type Change = fn(&mut Vec<Chunk>);
+
 #[test]
 fn wrong_chunks_are_refused_and_leave_no_snapshot() {
     let place = Place::new();
     let built = place.built();
     let sound = chunks(&built, 100);
-    let changed = |change: fn(&mut Vec<Chunk>)| {
+    let changed = |change: Change| {
         let mut chunks = sound.clone();
         change(&mut chunks);
         chunks
     };
-    let cases: [(&str, fn(&mut Vec<Chunk>)); 7] = [
+    let cases: [(&str, Change); 7] = [
         ("missing", |chunks| _ = chunks.pop()),
         ("repeated", |chunks| chunks.insert(1, chunks[0].clone())),
         ("swapped", |chunks| chunks.swap(0, 1)),
