@@ -9,6 +9,8 @@ scripts/rocksdb.sh
 cargo build --locked -p eunoe-server -p eunoe-cli --bins
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --workspace --no-fail-fast "$@"
+    # nextest leaves the examples in the documentation out.
+    [ $# -gt 0 ] || cargo test --locked --workspace --doc
 else
     cargo test --locked --workspace --no-fail-fast "$@"
 fi

@@ -1,0 +1,150 @@
+//! The law of dependencies: which crate may build on which, and who alone may name a library.
+//!
+//! Adding an arrow or an owner is a decision about the architecture: docs/ARCHITECTURE.md changes with it.
+
+use crate::packages::{Dependency, Package};
+
+/// Every member and the members that it may build on. Arrows point down; nothing points at the server.
+pub const ARROWS: &[(&str, &[&str])] = &[
+    ("eunoe-types", &[]),
+    ("eunoe-merkle", &[]),
+    ("eunoe-proto", &[]),
+    ("eunoe-core", &["eunoe-types", "eunoe-merkle"]),
+    ("eunoe-crypto", &["eunoe-types"]),
+    ("eunoe-custody", &["eunoe-types", "eunoe-core", "eunoe-crypto"]),
+    ("eunoe-store", &["eunoe-types", "eunoe-core"]),
+    ("eunoe-vault", &["eunoe-types", "eunoe-crypto"]),
+    ("eunoe-raft", &["eunoe-types", "eunoe-core", "eunoe-store"]),
+    (
+        "eunoe-server",
+        &[
+            "eunoe-types",
+            "eunoe-core",
+            "eunoe-crypto",
+            "eunoe-custody",
+            "eunoe-proto",
+            "eunoe-store",
+            "eunoe-vault",
+            "eunoe-raft",
+        ],
+    ),
+    ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
+    ("eunoe-cli", &["eunoe-types", "eunoe-client"]),
+    // Nothing builds on these two, so they may use what they test and measure.
+    ("eunoe-tests", EVERY_LIBRARY),
+    ("eunoe-benches", EVERY_LIBRARY),
+];
+
+const EVERY_LIBRARY: &[&str] = &[
+    "eunoe-types",
+    "eunoe-merkle",
+    "eunoe-proto",
+    "eunoe-core",
+    "eunoe-crypto",
+    "eunoe-custody",
+    "eunoe-store",
+    "eunoe-vault",
+    "eunoe-raft",
+    "eunoe-server",
+    "eunoe-client",
+];
+
+/// Libraries that decide something, and who alone may name them outside of tests. A library that is in no row here
+/// is free to use.
+pub const OWNERS: &[(&str, &[&str])] = &[
+    ("openraft", &["eunoe-raft"]),
+    ("rocksdb", &["eunoe-store"]),
+    ("crc32c", &["eunoe-store"]),
+    ("aws-lc-rs", &["eunoe-crypto"]),
+    ("chacha20poly1305", &["eunoe-crypto"]),
+    ("subtle", &["eunoe-crypto"]),
+    // Checksums of stored files, derivation of keys.
+    ("blake3", &["eunoe-crypto", "eunoe-store", "eunoe-vault"]),
+    // The transparency log's tree; fingerprints of the public keys that nodes must show.
+    ("sha2", &["eunoe-merkle", "eunoe-server", "eunoe-cli"]),
+    ("zeroize", &["eunoe-crypto", "eunoe-vault", "eunoe-server"]),
+    // Keys come from `eunoe_crypto::Entropy`; these two make request ids and serial numbers.
+    ("getrandom", &["eunoe-crypto", "eunoe-client", "eunoe-cli"]),
+    ("prost", &["eunoe-proto", "eunoe-server", "eunoe-client"]),
+    ("tonic", &["eunoe-proto", "eunoe-server", "eunoe-client"]),
+    ("tonic-prost", &["eunoe-proto"]),
+    ("tonic-prost-build", &["eunoe-proto"]),
+    ("protox", &["eunoe-proto"]),
+    ("tonic-health", &["eunoe-server"]),
+    ("tonic-reflection", &["eunoe-server"]),
+    ("tonic-web", &["eunoe-server"]),
+    ("axum", &["eunoe-server"]),
+    ("governor", &["eunoe-server"]),
+    ("tracing-subscriber", &["eunoe-server"]),
+    ("x509-parser", &["eunoe-server"]),
+    ("rustls", &["eunoe-server", "eunoe-client"]),
+    ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
+    ("backon", &["eunoe-client"]),
+    ("clap", &["eunoe-cli", "eunoe-server"]),
+    ("clap_complete", &["eunoe-cli"]),
+    ("indicatif", &["eunoe-cli"]),
+    ("rcgen", &["eunoe-cli"]),
+    ("flate2", &["eunoe-cli"]),
+];
+
+/// Crates without clock, randomness, I/O and threads of their own: their code runs as it is in a simulator.
+pub const PURE: &[&str] = &["eunoe-types", "eunoe-merkle", "eunoe-core", "eunoe-custody"];
+
+/// All that a pure crate may name outside of its tests, beside members.
+const PURE_MAY_NAME: &[&str] = &["base64", "bytes", "quick_cache", "sha2", "thiserror"];
+
+/// Libraries of which another version is another program, so that only a reviewed bump may change them.
+const EXACT: &[&str] = &["openraft", "rocksdb"];
+
+/// Members that nothing may build on, not even a test of another member.
+const TOP: &[&str] = &["eunoe-cli", "eunoe-tests", "eunoe-benches"];
+
+/// Every breach of the law, one sentence each.
+pub fn breaches(packages: &[Package]) -> Vec<String> {
+    let mut breaches: Vec<String> = packages
+        .iter()
+        .flat_map(|package| package.dependencies.iter().filter_map(|d| breach(package, d)))
+        .collect();
+    let unlisted = packages
+        .iter()
+        .filter(|package| arrows_of(&package.name).is_none());
+    breaches.extend(unlisted.map(|package| format!("{} has no row in ARROWS", package.name)));
+    breaches
+}
+
+fn breach(from: &Package, to: &Dependency) -> Option<String> {
+    let (from, name) = (from.name.as_str(), to.name.as_str());
+    if arrows_of(name).is_some() {
+        return arrow_breach(from, to);
+    }
+    if EXACT.contains(&name) && !to.req.starts_with('=') {
+        return Some(format!("{from} does not pin {name} exactly"));
+    }
+    if to.is_dev() {
+        return None;
+    }
+    if PURE.contains(&from) && !PURE_MAY_NAME.contains(&name) {
+        return Some(format!("{from} is pure and names {name}"));
+    }
+    let owners = OWNERS.iter().find(|(library, _)| *library == name)?.1;
+    // The two packages that nothing builds on may measure and test a library by itself.
+    let outside = matches!(from, "eunoe-tests" | "eunoe-benches");
+    (!owners.contains(&from) && !outside).then(|| format!("{from} names {name}, which only {owners:?} may"))
+}
+
+fn arrow_breach(from: &str, to: &Dependency) -> Option<String> {
+    let name = to.name.as_str();
+    if TOP.contains(&name) {
+        return Some(format!("{from} builds on {name}, and nothing may"));
+    }
+    // A test may borrow any library: an in-memory engine, a client to call a server with.
+    let allowed = to.is_dev() || arrows_of(from).is_some_and(|arrows| arrows.contains(&name));
+    (!allowed).then(|| format!("{from} builds on {name}: an arrow that ARROWS does not have"))
+}
+
+fn arrows_of(member: &str) -> Option<&'static [&'static str]> {
+    ARROWS
+        .iter()
+        .find(|(name, _)| *name == member)
+        .map(|(_, arrows)| *arrows)
+}

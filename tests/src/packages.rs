@@ -1,0 +1,59 @@
+//! Packages of the workspace and what each names in its `Cargo.toml`, as `cargo metadata` says it.
+
+use std::process::Command;
+
+use serde::Deserialize;
+
+/// Everything of `cargo metadata` that the law looks at.
+#[derive(Debug, Deserialize)]
+pub struct Metadata {
+    /// The members of the workspace.
+    pub packages: Vec<Package>,
+}
+
+/// A member.
+#[derive(Debug, Deserialize)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// What it names.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A dependency that a member names.
+#[derive(Debug, Deserialize)]
+pub struct Dependency {
+    /// The crate's name.
+    pub name: String,
+    /// The version asked for.
+    pub req: String,
+    /// None for a normal one, `dev` or `build` otherwise.
+    pub kind: Option<String>,
+}
+
+impl Dependency {
+    /// Whether only tests, examples and benchmarks see it.
+    pub fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+/// Asks cargo about this workspace; needs no network and no lock.
+///
+/// # Panics
+///
+/// If cargo is not there or does not understand the workspace.
+pub fn of_this_workspace() -> Metadata {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(crate::workspace_root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON of a known form")
+}
