@@ -125,7 +125,7 @@ pub(crate) struct Which {
 
 /// Roles in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum From {
+pub(crate) enum Writer {
     /// The person served
     Visitor,
     /// A person who serves
@@ -193,12 +193,12 @@ pub(crate) struct AppendArgs {
     pub(crate) which: Which,
     /// Who writes
     #[arg(long, value_enum)]
-    pub(crate) from: From,
+    pub(crate) from: Writer,
     /// Reference of the author; without it the first participant of that role
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) author: Option<String>,
     /// The message
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) text: String,
     /// The same id never adds a second message; without it a random one
     #[arg(long, value_name = "ID", default_value = "")]

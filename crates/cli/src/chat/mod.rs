@@ -9,7 +9,7 @@ pub(crate) mod tail;
 use eunoe_client::input;
 use eunoe_client::types::{ConversationName, ParticipantKind};
 
-use crate::args::{From, Which};
+use crate::args::{Which, Writer};
 
 /// How the API names what the command line named.
 fn name_of(which: Which) -> ConversationName {
@@ -19,10 +19,10 @@ fn name_of(which: Which) -> ConversationName {
     }
 }
 
-fn kind_of(from: From) -> ParticipantKind {
-    match from {
-        From::Visitor => ParticipantKind::Visitor,
-        From::Agent => ParticipantKind::Agent,
-        From::Bot => ParticipantKind::Bot,
+fn kind_of(writer: Writer) -> ParticipantKind {
+    match writer {
+        Writer::Visitor => ParticipantKind::Visitor,
+        Writer::Agent => ParticipantKind::Agent,
+        Writer::Bot => ParticipantKind::Bot,
     }
 }
