@@ -10,7 +10,7 @@ need() { # need PACKAGE COMMAND...: the package, unless the command succeeds
     shift
     "$@" >/dev/null 2>&1 || missing+=("$package")
 }
-have_libclang() { ldconfig -p | grep -q 'libclang[-.0-9]*\.so' || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*'; }
+have_libclang() { ldconfig -p | grep -q 'libclang[-.0-9]*\.so' || compgen -G '/usr/lib/llvm-*/lib/libclang[-.][0-9s]*o*'; }
 have_clang_headers() { compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' || compgen -G '/usr/lib/clang/*/include/stddef.h'; }
 
 # RocksDB and aws-lc are C and C++; bindgen reads RocksDB's header with libclang and its own headers.

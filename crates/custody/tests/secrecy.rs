@@ -11,15 +11,13 @@ fn genesis_prepared_twice_differs_in_root_and_in_every_page() {
     assert_ne!(one.root.commitment(), two.root.commitment());
     assert_ne!(one.root.encode().expose(), two.root.encode().expose());
     let pages = |commands: &[Vec<u8>]| -> Vec<Vec<u8>> {
-        let decoded = commands
-            .iter()
-            .map(|command| Command::decode(command).expect("decodes"));
-        decoded
-            .flat_map(|command| match command {
-                Command::StagePages { pages, .. } => pages.iter().map(|page| page.sealed.to_vec()).collect(),
-                _ => Vec::new(),
-            })
-            .collect()
+        let mut sealed = Vec::new();
+        for command in commands {
+            if let Command::StagePages { pages, .. } = Command::decode(command).expect("decodes") {
+                sealed.extend(pages.iter().map(|page| page.sealed.to_vec()));
+            }
+        }
+        sealed
     };
     let (one, two) = (pages(&one.commands), pages(&two.commands));
     // The locator page, and for each tree of two levels a top page and its 32 children.
