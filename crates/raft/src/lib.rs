@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alive;
 mod codec;
 mod config;
 mod error;
@@ -17,6 +18,8 @@ mod network;
 mod node;
 mod peer;
 mod state;
+#[cfg(test)]
+mod suite_test;
 mod transport;
 mod types;
 

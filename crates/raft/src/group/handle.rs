@@ -9,10 +9,14 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 
 use super::{Admission, Barrier, GroupStatus, Leadership, Replication};
+use crate::alive::Gone;
 use crate::log_store::LogMeter;
 use crate::state::GroupState;
 use crate::types::{GroupRaft, Metrics, position};
 use crate::{ReadError, node::TaskSet};
+
+/// What is under way when a group stops, the making of a snapshot above all, gets so long to end.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(60);
 
 /// A group on this node. Clones are cheap and all mean the same group.
 #[derive(Clone)]
@@ -32,6 +36,7 @@ pub(crate) struct GroupInner {
     pub(crate) barrier: Barrier,
     pub(crate) meter: Arc<LogMeter>,
     pub(crate) tasks: TaskSet,
+    pub(crate) gone: Gone,
 }
 
 impl GroupHandle {
@@ -170,11 +175,15 @@ impl GroupHandle {
         self.inner.raft.metrics().borrow_watched().clone()
     }
 
-    /// Stops the group on this node and waits until nothing of it runs. The peer server must be closed first.
+    /// Stops the group on this node and waits until nothing of it runs, for a minute at most. The peer server must
+    /// be closed first, and the log is free only when all handles are dropped.
     pub async fn shutdown(&self) {
         if self.inner.raft.shutdown().await.is_err() {
             tracing::error!(group = %self.inner.group, "the group's task panicked");
         }
         self.inner.tasks.stop().await;
+        if !self.inner.gone.wait(SHUTDOWN_MAX).await {
+            tracing::error!(group = %self.inner.group, "the group's log or state is still in use");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod meter;
 mod reader;
 
 use std::io;
+use std::sync::Arc;
 
 use eunoe_store::{Completion, LogEngine, LogRecord};
 use eunoe_types::{Fault, GroupId};
@@ -16,8 +17,8 @@ use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use tokio::sync::oneshot;
 
 pub(crate) use meter::LogMeter;
-use std::sync::Arc;
 
+use crate::alive::Alive;
 use crate::codec::{decode_entry, decode_log_id, encode_entry, encode_log_id, encode_stored_vote};
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 
@@ -26,11 +27,12 @@ pub(crate) struct LogStore<L> {
     group: GroupId,
     engine: L,
     meter: Arc<LogMeter>,
+    _alive: Alive,
 }
 
 impl<L: LogEngine> LogStore<L> {
     /// The log of `group` in `engine`.
-    pub(crate) fn new(group: GroupId, engine: L) -> Self {
+    pub(crate) fn new(group: GroupId, engine: L, alive: Alive) -> Self {
         let meter = LogMeter::new(engine.group(group).last, {
             let engine = engine.clone();
             move || engine.live_bytes(group)
@@ -39,6 +41,7 @@ impl<L: LogEngine> LogStore<L> {
             group,
             engine,
             meter: Arc::new(meter),
+            _alive: alive,
         }
     }
 
@@ -62,6 +65,7 @@ impl<L: LogEngine> Clone for LogStore<L> {
             group: self.group,
             engine: self.engine.clone(),
             meter: Arc::clone(&self.meter),
+            _alive: self._alive.clone(),
         }
     }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use openraft::errors::{NetworkError, RPCError};
-use openraft::network::RPCOption;
 use openraft::raft::{AppendEntriesRequest, StreamAppendResult};
 use openraft::{OptionalSend, RPCTypes};
 use tokio::sync::{Notify, Semaphore};
@@ -23,10 +22,6 @@ use crate::types::TypeConfig;
 
 /// Requests in flight. With 1 MiB each at most, it also bounds their memory.
 const IN_FLIGHT_MAX: usize = 32;
-/// An answer may take so many times openraft's soft limit, which is made for one heartbeat: a follower answers
-/// only after its disk has synced, and its disk may be busy.
-const PATIENCE: u32 = 8;
-
 type Results<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>;
 
 /// Requests that have no answer yet.
@@ -81,15 +76,12 @@ impl InFlight {
 }
 
 /// Opens the stream and sends `input` through it.
-pub(super) async fn open<S>(
-    peer: &Peer,
-    input: S,
-    option: RPCOption,
-) -> Result<Results<'_>, RPCError<TypeConfig>>
+pub(super) async fn open<S>(peer: &Peer, input: S) -> Result<Results<'_>, RPCError<TypeConfig>>
 where
     S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
 {
-    let patience = option.soft_ttl() * PATIENCE;
+    // Not openraft's limit, which is made for one heartbeat: a follower answers only after its disk has synced.
+    let patience = peer.append_timeout;
     let in_flight = Arc::new(InFlight::new());
     let sending = Arc::clone(&in_flight);
     let requests = input.then(move |request| {

@@ -6,6 +6,7 @@ mod append_stream;
 mod rpc;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use eunoe_types::{GroupId, NodeId};
 use openraft::RaftNetworkFactory;
@@ -18,6 +19,7 @@ pub(crate) struct Network {
     pub(crate) group: GroupId,
     pub(crate) node: NodeId,
     pub(crate) transport: Arc<dyn PeerTransport>,
+    pub(crate) append_timeout: Duration,
     pub(crate) snapshot_chunk_bytes: usize,
 }
 
@@ -27,6 +29,7 @@ pub(crate) struct Peer {
     node: NodeId,
     target: Target,
     transport: Arc<dyn PeerTransport>,
+    append_timeout: Duration,
     snapshot_chunk_bytes: usize,
 }
 
@@ -41,6 +44,7 @@ impl Network {
                 channel,
             },
             transport: Arc::clone(&self.transport),
+            append_timeout: self.append_timeout,
             snapshot_chunk_bytes: self.snapshot_chunk_bytes,
         }
     }

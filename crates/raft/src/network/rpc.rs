@@ -107,7 +107,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             // A heartbeat: one request, one answer, not behind any entry.
             return openraft::network::stream_append_sequential(self, input, option);
         }
-        Box::pin(append_stream::open(self, input, option))
+        Box::pin(append_stream::open(self, input))
     }
 
     async fn vote(

@@ -11,6 +11,7 @@ use openraft::errors::Fatal;
 use tokio::sync::watch;
 
 use super::{NodeParts, Running, TaskSet};
+use crate::alive::{Gone, alive};
 use crate::group::{Admission, Barrier, GroupFailure, GroupInner, watch_leadership};
 use crate::log_store::{LogMeter, LogStore};
 use crate::network::Network;
@@ -66,6 +67,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         let state: Arc<dyn GroupState> = open(move || Slot::open(group, states)).await?;
         let root = state.snapshot_dir();
         let snapshots = open(move || Snapshots::open(root)).await?;
+        let (alive, gone) = alive();
         let observer = Arc::clone(&self.parts.observer);
         let (state_machine, applied) = StateMachine::new(
             group,
@@ -73,11 +75,12 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             Arc::clone(&state),
             Arc::clone(&snapshots),
             observer,
+            alive.clone(),
         )?;
-        let log = LogStore::new(group, self.parts.log.clone());
+        let log = LogStore::new(group, self.parts.log.clone(), alive);
         let meter = log.meter();
         let raft = self.start_raft(group, log, state_machine).await?;
-        let handle = self.handle(group, raft, state, applied, meter, failures);
+        let handle = self.handle(group, raft, state, applied, (meter, gone), failures);
         Ok(Running { handle, snapshots })
     }
 
@@ -91,6 +94,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             group,
             node: self.parts.id,
             transport: Arc::clone(&self.parts.transport),
+            append_timeout: self.parts.config.append_timeout,
             snapshot_chunk_bytes: self.parts.config.snapshot_chunk_bytes,
         };
         let config = Arc::clone(&self.openraft);
@@ -106,7 +110,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         raft: GroupRaft,
         state: Arc<dyn GroupState>,
         applied: watch::Receiver<Option<eunoe_types::LogPosition>>,
-        meter: Arc<LogMeter>,
+        (meter, gone): (Arc<LogMeter>, Gone),
         failures: Failures,
     ) -> GroupHandle {
         let config = &self.parts.config;
@@ -138,6 +142,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             barrier,
             meter,
             tasks,
+            gone,
         };
         GroupHandle {
             inner: Arc::new(inner),

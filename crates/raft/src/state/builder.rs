@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::machine::{blocking, stored_position};
 use super::{GroupState, SnapshotDir, Snapshots};
+use crate::alive::Alive;
 use crate::types::TypeConfig;
 
 /// Makes one snapshot of a group's state, beside the applying of entries.
@@ -17,14 +18,21 @@ pub(crate) struct Builder {
     state: Arc<dyn GroupState>,
     snapshots: Arc<Snapshots>,
     gate: Arc<Mutex<()>>,
+    _alive: Alive,
 }
 
 impl Builder {
-    pub(super) fn new(state: Arc<dyn GroupState>, snapshots: Arc<Snapshots>, gate: Arc<Mutex<()>>) -> Self {
+    pub(super) fn new(
+        state: Arc<dyn GroupState>,
+        snapshots: Arc<Snapshots>,
+        gate: Arc<Mutex<()>>,
+        alive: Alive,
+    ) -> Self {
         Self {
             state,
             snapshots,
             gate,
+            _alive: alive,
         }
     }
 

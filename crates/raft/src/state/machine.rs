@@ -15,6 +15,7 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::{Mutex, watch};
 
 use super::{Builder, GroupState, SnapshotDir, Snapshots, StateObserver};
+use crate::alive::Alive;
 use crate::codec::{decode_applied, encode_applied};
 use crate::types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, position};
 
@@ -37,6 +38,7 @@ pub(crate) struct StateMachine {
     gate: Arc<Mutex<()>>,
     applied: watch::Sender<Option<LogPosition>>,
     members: StoredMembership,
+    alive: Alive,
 }
 
 /// What a batch gave.
@@ -56,6 +58,7 @@ impl StateMachine {
         state: Arc<dyn GroupState>,
         snapshots: Arc<Snapshots>,
         observer: Arc<dyn StateObserver>,
+        alive: Alive,
     ) -> Result<(Self, watch::Receiver<Option<LogPosition>>), Fault> {
         let (last, members) = stored_position(&*state)?;
         let (applied, receiver) = watch::channel(last.as_ref().map(position));
@@ -70,6 +73,7 @@ impl StateMachine {
                 gate,
                 applied,
                 members,
+                alive,
             },
             receiver,
         ))
@@ -156,6 +160,7 @@ impl StateMachine {
             Arc::clone(&self.state),
             Arc::clone(&self.snapshots),
             Arc::clone(&self.gate),
+            self.alive.clone(),
         )
     }
 }

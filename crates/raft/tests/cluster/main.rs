@@ -1,0 +1,9 @@
+//! Clusters in one process, with connections that can be cut and nodes that crash.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod failures;
+mod leaders;
+mod log_bounds;
+mod members;
+mod restart;
+mod support;
