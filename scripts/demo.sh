@@ -40,7 +40,7 @@ applied() { status | json 'sum(g["applied"] for g in d["groups"] if g["kind"] ==
 say "they serve: $(json '", ".join(d["endpoints"])' <"$dir/ready.json")"
 
 # A small file would be in before the blow: its conversations are repeated, each time under other names.
-python3 - "$chats" "$dir" <<'PY'
+size="$(python3 - "$chats" "$dir" <<'PY'
 import gzip, json, sys
 path, out = sys.argv[1:]
 opened = gzip.open if path.endswith(".gz") else open
@@ -58,10 +58,15 @@ with open(f"{out}/refs", "w") as refs:
         refs.write(f"{number} {chats[at]['id']}\n")
         with open(f"{out}/expected.{number}", "w") as expected:
             json.dump([[turn["from"], turn["text"]] for turn in chats[at]["turns"]], expected)
-print(f"{len(chats)} conversations, {sum(len(chat['turns']) for chat in chats)} messages", file=open(f"{out}/size", "w"))
+messages = sum(len(chat["turns"]) for chat in chats)
+with open(f"{out}/messages", "w") as size:
+    size.write(f"{messages}\n")
+print(f"{len(chats)} conversations, {messages} messages")
 PY
+)"
+messages="$(cat "$dir/messages")"
 
-say "importing $chats ($(cat "$dir/size"))"
+say "importing $chats ($size)"
 before="$(applied)"
 eunoe import "$dir/chats.jsonl" --tenant demo >"$dir/imported.json" &
 import_pid=$!
@@ -80,14 +85,18 @@ say "killed node $leader (pid $pid), leader of a data group, with -9 in the midd
 
 wait "$import_pid" || fail "the import did not survive the death of a leader"
 import_pid=
-say "the import finished: $(json '"{conversations} conversations, {messages} messages in {seconds} s".format(**d)' <"$dir/imported.json")"
+counted() { json "d['messages'], d['already_stored']" <"$1" | tr -d '(),'; }
+read -r added retried <<<"$(counted "$dir/imported.json")"
+[ $((added + retried)) -eq "$messages" ] || fail "the import accounts for $((added + retried)) messages of $messages"
+say "the import finished: $added messages, and $retried that a retry found stored when the first answer was lost"
 
 eunoe dev start-node "$leader" --dir "$dir" >/dev/null
 say "started node $leader again on its own data"
 
-again="$(eunoe import "$dir/chats.jsonl" --tenant demo | json 'd["messages"]')"
-[ "$again" -eq 0 ] || fail "importing the file again added $again messages"
-say "imported the file again: nothing was added"
+eunoe import "$dir/chats.jsonl" --tenant demo >"$dir/again.json"
+read -r added known <<<"$(counted "$dir/again.json")"
+[ "$added" -eq 0 ] && [ "$known" -eq "$messages" ] || fail "importing again added $added messages and knew $known"
+say "imported the file again: all $known messages were known, nothing was added"
 
 for node in 1 2 3; do
     while read -r number ref; do
