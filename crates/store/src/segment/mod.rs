@@ -13,6 +13,7 @@ mod carry;
 pub(crate) mod file;
 mod frame;
 mod housekeeper;
+mod reading;
 pub(crate) mod recovery;
 mod shared;
 mod stats;
@@ -67,7 +68,8 @@ impl Default for SegmentLogOptions {
     }
 }
 
-/// The log of a node, in a directory of its own. Clones share it; dropping the last one writes what waits,
+/// The log of a node, in a directory of its own. Its files take a small multiple of what it must hold, however
+/// unevenly the groups purge. Clones share it; dropping the last one writes what waits,
 /// completes it, and ends the threads.
 #[derive(Clone)]
 pub struct SegmentLog {
@@ -311,15 +313,7 @@ impl LogEngine for SegmentLog {
     }
 
     fn read(&self, group: GroupId, from: u64, to: u64, bytes_max: usize) -> Result<Vec<LogRecord>, Fault> {
-        let wanted = self.handle.shared.lock().wanted(group, from, to, bytes_max)?;
-        let read = wanted.into_iter().map(|(index, source)| {
-            let data = match source {
-                Source::Memory(data) => data,
-                Source::File(open, at) => file::read_record(&open.file, at, group, index)?,
-            };
-            Ok(LogRecord { index, data })
-        });
-        read.collect()
+        reading::read(&self.handle.shared, group, from, to, bytes_max)
     }
 
     fn live_bytes(&self, group: GroupId) -> u64 {
@@ -349,62 +343,6 @@ impl LogEngine for SegmentLog {
             .last_key_value()
             .filter(|(last, _)| **last > segment)
             .map(|_| group)
-    }
-}
-
-/// Where a record is read from.
-enum Source {
-    Memory(Bytes),
-    File(OpenSegment, frame::Location),
-}
-
-impl State {
-    /// Where the records of a range are, as many as fit. An open file stays readable after it was removed.
-    fn wanted(
-        &self,
-        group: GroupId,
-        from: u64,
-        to: u64,
-        bytes_max: usize,
-    ) -> Result<Vec<(u64, Source)>, Fault> {
-        let Some(Group { called, written }) = self.groups.get(&group) else {
-            return Ok(Vec::new());
-        };
-        let range = called.span.clip(from, to);
-        let mut wanted = Vec::new();
-        let mut total = 0usize;
-        for index in range
-            .first()
-            .into_iter()
-            .flat_map(|first| first..=range.last().unwrap_or(first))
-        {
-            let (bytes, source) = match called.cached(index) {
-                Some(data) => (data.len(), Source::Memory(data.clone())),
-                None => self.in_file(group, index, written)?,
-            };
-            total += bytes;
-            if total > bytes_max && !wanted.is_empty() {
-                break;
-            }
-            wanted.push((index, source));
-        }
-        Ok(wanted)
-    }
-
-    fn in_file(
-        &self,
-        group: GroupId,
-        index: u64,
-        written: &written::Written,
-    ) -> Result<(usize, Source), Fault> {
-        let at = written.locate(index);
-        let found = at.and_then(|at| Some((at, self.segments.get(&at.segment)?.clone())));
-        let (at, open) = found.ok_or_else(|| {
-            Fault::broken(format!(
-                "record {index} of group {group} is neither in memory nor in a segment"
-            ))
-        })?;
-        Ok((at.data_bytes as usize, Source::File(open, at)))
     }
 }
 
