@@ -1,5 +1,6 @@
 //! Which log, and is a body stored once or twice? One replica appends and applies, the ways one after another,
-//! several rounds, medians. Run with `cargo bench -p eunoe-benches --bench log_spike`; `-- --quick` for a smoke run.
+//! several rounds, medians. Run with `cargo bench -p eunoe-benches --bench log_spike`; `-- --quick` for a smoke run,
+//! `-- --batch=256` for one size of batches.
 //!
 //! Every way flushes the state and purges the log four times per round, as a node does that makes snapshots.
 //! Read the ratios; raw figures belong to the machine of that moment. `docs/adr/0002-log-engine.md` draws on it.
@@ -71,17 +72,19 @@ struct Row {
     cpu_us: f64,
     syncs: f64,
     written_bytes: f64,
-    device_bytes: f64,
 }
 
 fn main() -> Outcome<()> {
-    let is_quick = std::env::args().any(|argument| argument == "--quick");
-    println!(
-        "| body | batch | way | appends/s | CPU µs/entry | log syncs/entry | bytes written/entry | to the device/entry |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
+    let arguments: Vec<String> = std::env::args().collect();
+    let is_quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix("--batch="));
+    println!("| body | batch | way | appends/s | CPU µs/entry | log syncs/entry | bytes written/entry |");
+    println!("|---|---|---|---|---|---|---|");
     for body_bytes in BODY_BYTES {
-        for (batch, entries) in BATCHES {
+        let chosen = |(batch, _): &(u64, u64)| only.is_none_or(|only| only == batch.to_string());
+        for (batch, entries) in BATCHES.into_iter().filter(chosen) {
             let entries = if is_quick { batch * 8 } else { entries };
             report(body_bytes, batch, &measure(body_bytes, batch, entries)?);
         }
@@ -139,7 +142,6 @@ fn row(runs: &[(Cost, u64)], entries: u64) -> Row {
         cpu_us: per_entry(|(cost, _)| cost.cpu.as_secs_f64() * 1e6),
         syncs: per_entry(|(_, syncs)| *syncs as f64),
         written_bytes: per_entry(|(cost, _)| cost.written_bytes as f64),
-        device_bytes: per_entry(|(cost, _)| cost.device_bytes as f64),
     }
 }
 
@@ -147,7 +149,7 @@ fn report(body_bytes: usize, batch: u64, rows: &[Row]) {
     let Some(base) = rows.first() else { return };
     for (variant, row) in VARIANTS.iter().zip(rows) {
         println!(
-            "| {body_bytes} | {batch} | {} | {:.0} ({:.2}×) | {:.2} ({:.2}×) | {:.4} | {:.0} ({:.2}×) | {:.0} ({:.2}×) |",
+            "| {body_bytes} | {batch} | {} | {:.0} ({:.2}×) | {:.2} ({:.2}×) | {:.4} | {:.0} ({:.2}×) |",
             variant.name,
             row.appends_per_second,
             row.appends_per_second / base.appends_per_second,
@@ -156,8 +158,6 @@ fn report(body_bytes: usize, batch: u64, rows: &[Row]) {
             row.syncs,
             row.written_bytes,
             row.written_bytes / base.written_bytes,
-            row.device_bytes,
-            row.device_bytes / base.device_bytes,
         );
     }
 }

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 pub struct Meter {
     since: Instant,
     cpu: Duration,
-    io: Io,
+    written_bytes: u64,
 }
 
 /// What was spent since a point.
@@ -20,14 +20,6 @@ pub struct Cost {
     pub cpu: Duration,
     /// Bytes given to the kernel.
     pub written_bytes: u64,
-    /// Bytes that the kernel sent, or will send, to the device: whole pages.
-    pub device_bytes: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Io {
-    written_bytes: u64,
-    device_bytes: u64,
 }
 
 impl Meter {
@@ -36,18 +28,16 @@ impl Meter {
         Ok(Self {
             since: Instant::now(),
             cpu: cpu(),
-            io: io()?,
+            written_bytes: written_bytes()?,
         })
     }
 
     /// What was spent since the start.
     pub fn stop(&self) -> std::io::Result<Cost> {
-        let io = io()?;
         Ok(Cost {
             wall: self.since.elapsed(),
             cpu: cpu().saturating_sub(self.cpu),
-            written_bytes: io.written_bytes - self.io.written_bytes,
-            device_bytes: io.device_bytes - self.io.device_bytes,
+            written_bytes: written_bytes()? - self.written_bytes,
         })
     }
 }
@@ -60,17 +50,12 @@ fn cpu() -> Duration {
     )
 }
 
-fn io() -> std::io::Result<Io> {
+/// The kernel's count of bytes for the device is no use here: a page of a large folio counts as all of it.
+fn written_bytes() -> std::io::Result<u64> {
     let text = std::fs::read_to_string("/proc/self/io")?;
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|number| number.trim().parse().ok())
-            .unwrap_or_default()
-    };
-    Ok(Io {
-        written_bytes: field("wchar:"),
-        device_bytes: field("write_bytes:"),
-    })
+    let line = text.lines().find_map(|line| line.strip_prefix("wchar:"));
+    let number = line.and_then(|number| number.trim().parse().ok());
+    number.ok_or_else(|| std::io::Error::other("/proc/self/io has no count of written bytes"))
 }
 
 /// The value in the middle; zero of nothing.
