@@ -163,16 +163,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         let Some(first) = pieces.message().await? else {
             return Err(Status::invalid_argument("a snapshot begins with its header"));
         };
-        let chunks = pieces
-            .map_ok(|piece| piece.body)
-            .map_err(|_| io::ErrorKind::ConnectionReset.into());
-        // An end for this reason must not look like the end of the snapshot.
-        let cut = stream::once(refused).map(|()| Err(io::ErrorKind::PermissionDenied.into()));
-        let chunks = stream::select(chunks.map(Some).chain(stream::once(ready(None))), cut.map(Some));
-        let chunks = chunks
-            .take_while(|chunk| ready(chunk.is_some()))
-            .filter_map(ready)
-            .boxed();
+        let chunks = chunks(pieces, refused);
         let answer = self.raft.snapshot(GroupId(first.group), first.body, chunks).await;
         let body = answer.map_err(|error| status::of_raft(&error))?;
         Ok(Response::new(RaftSnapshotResponse { body }))
@@ -272,6 +263,29 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             draining: state.draining,
         }))
     }
+}
+
+/// The chunks of a snapshot. They end without an error only if the sender said so, and was admitted until then.
+fn chunks(
+    pieces: Streaming<RaftSnapshotRequest>,
+    refused: BoxFuture<'static, ()>,
+) -> BoxStream<'static, io::Result<Bytes>> {
+    let failed = |kind: io::ErrorKind| Some((Err(kind.into()), None));
+    stream::unfold(Some((pieces, refused)), move |state| async move {
+        let (mut pieces, mut refused) = state?;
+        let piece = tokio::select! {
+            biased;
+            () = &mut refused => return failed(io::ErrorKind::PermissionDenied),
+            piece = pieces.message() => piece,
+        };
+        match piece {
+            Ok(Some(piece)) if piece.last => None,
+            Ok(Some(piece)) => Some((Ok(piece.body), Some((pieces, refused)))),
+            Ok(None) => failed(io::ErrorKind::UnexpectedEof),
+            Err(_) => failed(io::ErrorKind::ConnectionReset),
+        }
+    })
+    .boxed()
 }
 
 struct Wiped(SecretBytes);

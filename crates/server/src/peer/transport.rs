@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,9 +9,8 @@ use bytes::Bytes;
 use eunoe_proto::peer::{RaftAppendRequest, RaftCallRequest, RaftSnapshotRequest};
 use eunoe_raft::{CallKind, PeerTransport, Target, TransportError};
 use eunoe_types::GroupId;
-use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{self, BoxStream, Stream, StreamExt as _};
-use tokio::sync::Notify;
+use futures::future::{BoxFuture, FutureExt as _, ready};
+use futures::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use tonic::Request;
 
 use super::links::{Lane, Link};
@@ -85,7 +83,7 @@ impl PeerTransport for GrpcTransport {
             });
             // A node that was removed, or has moved, gets nothing more through the stream that is open.
             let replaced = directory.changed(to.id, entry);
-            let last = stream::once(std::future::ready(Err(TransportError::Refused)));
+            let last = stream::once(ready(Err(TransportError::Refused)));
             Ok(until(answers.boxed(), replaced, last.boxed()))
         }
         .boxed()
@@ -103,15 +101,12 @@ impl PeerTransport for GrpcTransport {
         let directory = self.links.directory().clone();
         async move {
             let Link { mut client, entry } = link?;
-            let unreadable = Arc::new(Notify::new());
-            let pieces = pieces(group, header, chunks, Arc::clone(&unreadable));
+            let pieces = pieces(group, header, chunks);
             tokio::select! {
                 biased;
                 answer = within(timeout, client.raft_snapshot(pieces)) => {
                     answer.map(|response| response.into_inner().body)
                 }
-                // Dropping the call resets its stream: the peer must not take the end for the whole.
-                () = unreadable.notified() => Err(TransportError::Broken),
                 () = directory.changed(to.id, entry) => Err(TransportError::Refused),
             }
         }
@@ -119,32 +114,28 @@ impl PeerTransport for GrpcTransport {
     }
 }
 
-/// The header and the chunks as requests. At a chunk that cannot be read it says so, and stays silent.
+/// The header, the chunks and the end as requests. At a chunk that cannot be read they stop without the end.
 fn pieces(
     group: GroupId,
     header: Bytes,
     chunks: BoxStream<'static, Result<Bytes, io::Error>>,
-    unreadable: Arc<Notify>,
 ) -> Messages<RaftSnapshotRequest> {
-    let chunks = chunks.filter_map(move |chunk| {
-        let unreadable = Arc::clone(&unreadable);
-        async move {
-            match chunk {
-                Ok(chunk) => Some(chunk),
-                Err(error) => {
-                    tracing::error!(kind = ?error.kind(), "a snapshot that is being sent cannot be read");
-                    unreadable.notify_one();
-                    std::future::pending().await
-                }
-            }
-        }
+    let piece = move |body: Bytes, last: bool| RaftSnapshotRequest {
+        group: group.0,
+        body,
+        last,
+    };
+    let bodies = stream::once(ready(Ok(header))).chain(chunks);
+    let pieces = bodies
+        .map_ok(move |body| piece(body, false))
+        .chain(stream::once(ready(Ok(piece(Bytes::new(), true)))));
+    let readable = pieces.scan((), |(), piece| {
+        let piece = piece.inspect_err(|error| {
+            tracing::error!(kind = ?error.kind(), "a snapshot that is being sent cannot be read");
+        });
+        ready(piece.ok())
     });
-    let bodies = stream::once(std::future::ready(header)).chain(chunks);
-    Messages(
-        bodies
-            .map(move |body| RaftSnapshotRequest { group: group.0, body })
-            .boxed(),
-    )
+    Messages(readable.boxed())
 }
 
 /// A boxed stream under a name: the compiler cannot show that a generic call that holds the bare one is `Send`.

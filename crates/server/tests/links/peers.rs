@@ -63,7 +63,7 @@ impl RaftInbound for Echo {
             }
         };
         self.snapshots.lock().unwrap().push(end.clone());
-        end.map(Bytes::from).map_err(|_| ServeError::Stopped)
+        end.map(Bytes::from).map_err(|kind| ServeError::Io(kind.into()))
     }
 }
 
@@ -379,7 +379,6 @@ async fn an_append_stream_to_a_group_that_is_not_there_is_refused() {
 async fn a_snapshot_arrives_whole_or_as_a_failure() {
     let pair = Pair::new().await;
     let send = |chunks: Vec<io::Result<Bytes>>| {
-        // A source that fails does not end by itself.
         let chunks = stream::iter(chunks).boxed();
         let (target, header) = (pair.target(Channel::Bulk), Bytes::from_static(b"h"));
         pair.transport
@@ -395,10 +394,28 @@ async fn a_snapshot_arrives_whole_or_as_a_failure() {
     let whole = vec![Ok(Bytes::from_static(b"3"))];
     assert_eq!(send(whole).await, Ok(Bytes::from_static(b"h3")));
     let ends = pair.echo.snapshots.lock().unwrap().clone();
-    assert!(
-        ends.iter().all(|end| *end != Ok(b"h1".to_vec())),
-        "a torn snapshot looked whole"
-    );
+    let torn = Err(io::ErrorKind::UnexpectedEof);
+    assert_eq!(ends, [Ok(b"h12".to_vec()), torn, Ok(b"h3".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_given_up_under_way_does_not_look_whole() {
+    let pair = Pair::new().await;
+    let chunks = stream::iter([Ok(Bytes::from_static(b"1"))]).chain(stream::pending());
+    let (target, header) = (pair.target(Channel::Bulk), Bytes::from_static(b"h"));
+    let late = Duration::from_millis(200);
+    let sent = pair
+        .transport
+        .send_snapshot(target, GroupId(1), header, chunks.boxed(), late);
+    assert_eq!(sent.await, Err(TransportError::Timeout));
+    let end = loop {
+        let ended = pair.echo.snapshots.lock().unwrap().pop();
+        match ended {
+            Some(end) => break end,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(end, Err(io::ErrorKind::UnexpectedEof));
 }
 
 #[tokio::test]
