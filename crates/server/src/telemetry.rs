@@ -2,6 +2,8 @@
 
 use std::panic::PanicHookInfo;
 
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -19,12 +21,18 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
         .flatten_event(true)
         .with_writer(std::io::stderr);
     tracing_subscriber::registry()
-        .with(config.level)
+        .with(filter(config.level))
         .with(lines)
         .try_init()
         .map_err(|_| LogError)?;
     std::panic::set_hook(Box::new(die));
     Ok(())
+}
+
+/// openraft tells each vote and each lost connection at INFO: of interest to its developers.
+fn filter(level: LevelFilter) -> Targets {
+    let openraft = if level >= LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
+    Targets::new().with_default(level).with_target("openraft", openraft)
 }
 
 /// A broken invariant must not serve on. The message is left out: it may hold what the code held.

@@ -8,6 +8,7 @@ use eunoe_proto::cluster as proto;
 use eunoe_proto::cluster::cluster_service_server::ClusterService;
 use eunoe_raft::{GroupHandle, Node};
 use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
+use eunoe_store::{LogEngine as _, SegmentLog};
 use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
@@ -36,8 +37,8 @@ pub struct Operator {
     pub realm: Realm,
     /// How this node is.
     pub own: Box<dyn Fn() -> PeerState + Send + Sync>,
-    /// Bytes that the log takes on disk.
-    pub log_disk_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// The log of all groups, for its counters.
+    pub log: SegmentLog,
     /// Where faults go.
     pub faults: Faults,
 }
@@ -71,6 +72,7 @@ impl Cluster {
         let (genesis, version) = self
             .control()
             .with_view(|view| Ok::<_, Fault>((control::genesis(view)?, control::cluster_version(view)?)))??;
+        let log = self.operator.log.stats();
         Ok(proto::GetStatusResponse {
             node_id: self.control().node_id().0,
             nodes: self.nodes().await?,
@@ -80,7 +82,9 @@ impl Cluster {
             epoch: genesis.map_or(0, |genesis| genesis.epoch),
             realm: self.operator.realm.to_string(),
             limits: api_limits(),
-            log_disk_bytes: (self.operator.log_disk_bytes)(),
+            log_disk_bytes: self.operator.log.disk_bytes(),
+            log_syncs: log.syncs,
+            log_records: log.records,
         })
     }
 

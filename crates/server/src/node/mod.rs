@@ -16,7 +16,6 @@ use eunoe_core::Machine;
 use eunoe_core::control::{self, ControlMachine};
 use eunoe_core::data::DataMachine;
 use eunoe_raft::{NodeParts, RaftConfig, RaftNode};
-use eunoe_store::LogEngine as _;
 use eunoe_types::GroupId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -198,13 +197,13 @@ async fn start(
 
 /// What the cluster service works on.
 fn operator(shared: &Arc<Shared>) -> Result<Operator, NodeError> {
-    let (own, log) = (Arc::clone(shared), shared.log.clone());
+    let own = Arc::clone(shared);
     Ok(Operator {
         groups: shared.groups()?,
         peers: shared.peers.clone(),
         realm: shared.config.realm,
         own: Box::new(move || peers::state(&own)),
-        log_disk_bytes: Box::new(move || log.disk_bytes()),
+        log: shared.log.clone(),
         faults: shared.faults.clone(),
     })
 }
