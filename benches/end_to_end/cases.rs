@@ -51,13 +51,20 @@ impl Case {
         match self {
             Case::Unary(at_once) => format!("AppendMessage, {at_once} in flight"),
             Case::Stream(window) => format!("StreamAppend, 1 conversation, {window} in flight"),
-            Case::Streams(streams, window) => format!("StreamAppend, {streams} streams, {window} in flight each"),
+            Case::Streams(streams, window) => {
+                format!("StreamAppend, {streams} streams, {window} in flight each")
+            }
             Case::Batch => format!("AppendMessages of {BATCH}, 1 call in flight"),
             Case::Page(at_once) => format!("ListMessages, page of {PAGE}, {at_once} in flight"),
         }
     }
 
-    pub async fn run(self, client: &Client, ids: &[String], length: Duration) -> Result<Load, Box<dyn Error>> {
+    pub async fn run(
+        self,
+        client: &Client,
+        ids: &[String],
+        length: Duration,
+    ) -> Result<Load, Box<dyn Error>> {
         let next = Arc::new(AtomicU64::new(0));
         let end = Instant::now() + length;
         let begun = Instant::now();
@@ -69,7 +76,13 @@ impl Case {
             Case::Batch => (1, BATCH as u64),
         };
         for worker in 0..workers {
-            let load = Worker { client: client.clone(), ids: ids.to_vec(), worker, next: Arc::clone(&next), end };
+            let load = Worker {
+                client: client.clone(),
+                ids: ids.to_vec(),
+                worker,
+                next: Arc::clone(&next),
+                end,
+            };
             tasks.spawn(async move {
                 match self {
                     Case::Unary(_) => load.unary().await,
@@ -84,7 +97,11 @@ impl Case {
             latencies.extend(done??);
         }
         let done = latencies.len() as u64 * messages_per_call;
-        Ok(Load { done, wall: begun.elapsed(), latencies })
+        Ok(Load {
+            done,
+            wall: begun.elapsed(),
+            latencies,
+        })
     }
 }
 
@@ -101,7 +118,9 @@ impl Worker {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = place % self.ids.len();
         // Text of which no two are alike, of printable characters.
-        let text: String = (0..VALUE_BYTES as u64).map(|at| char::from(b'a' + ((number * 31 + at * at) % 26) as u8)).collect();
+        let text: String = (0..VALUE_BYTES as u64)
+            .map(|at| char::from(b'a' + ((number * 31 + at * at) % 26) as u8))
+            .collect();
         let author = input::participant(ParticipantKind::Visitor, format!("visitor/{place}"));
         input::text_message(self.ids[place].clone(), author, PURPOSE, text)
     }
@@ -122,7 +141,10 @@ impl Worker {
     }
 
     async fn stream(self, window: usize) -> Latencies {
-        let mut stream = self.client.stream_append(StreamOptions { window, ..StreamOptions::default() });
+        let mut stream = self.client.stream_append(StreamOptions {
+            window,
+            ..StreamOptions::default()
+        });
         let (sender, mut acks) = tokio::sync::mpsc::channel::<(Instant, eunoe_client::PendingAck)>(window);
         let collected = tokio::spawn(async move {
             let mut latencies = Vec::new();

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use eunoe_client::{Client, Context, Pem};
 
-const NODES: usize = 3;
+/// Nodes of the cluster.
+pub const NODES: usize = 3;
 
 pub struct Cluster {
     dir: tempfile::TempDir,
@@ -17,7 +18,7 @@ pub struct Cluster {
     endpoints: Vec<String>,
 }
 
-/// What all nodes together have spent so far; the log's counters are those of one node.
+/// What all nodes together have spent so far.
 #[derive(Clone, Copy)]
 pub struct Counters {
     pub cpu: Duration,
@@ -28,7 +29,10 @@ impl Sub for Counters {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self { cpu: self.cpu - earlier.cpu, syncs: self.syncs.saturating_sub(earlier.syncs) }
+        Self {
+            cpu: self.cpu - earlier.cpu,
+            syncs: self.syncs.saturating_sub(earlier.syncs),
+        }
     }
 }
 
@@ -43,25 +47,47 @@ impl Cluster {
         if !started.status.success() {
             return Err(format!("eunoe dev failed: {}", String::from_utf8_lossy(&started.stderr)).into());
         }
-        let ready: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.path().join("ready.json"))?)?;
+        let ready: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(dir.path().join("ready.json"))?)?;
         let list = |key: &str| ready[key].as_array().cloned().unwrap_or_default();
-        let pids = list("pids").iter().filter_map(serde_json::Value::as_u64).collect();
-        let endpoints =
-            list("endpoints").iter().filter_map(|value| value.as_str().map(str::to_owned)).collect();
-        Ok(Self { dir, eunoe, pids, endpoints })
+        let pids = list("pids")
+            .iter()
+            .filter_map(serde_json::Value::as_u64)
+            .collect();
+        let endpoints = list("endpoints")
+            .iter()
+            .filter_map(|value| value.as_str().map(str::to_owned))
+            .collect();
+        Ok(Self {
+            dir,
+            eunoe,
+            pids,
+            endpoints,
+        })
     }
 
     /// How to talk to it.
     pub fn context(&self) -> Result<Context, Box<dyn Error>> {
+        self.context_of(self.endpoints.clone())
+    }
+
+    fn context_of(&self, endpoints: Vec<String>) -> Result<Context, Box<dyn Error>> {
         let text = std::fs::read_to_string(self.dir.path().join("context.toml"))?;
         let context: toml::Table = toml::from_str(&text)?;
         let path = |value: Option<&toml::Value>| {
-            let value = value.and_then(toml::Value::as_str).ok_or("context.toml has another form")?;
+            let value = value
+                .and_then(toml::Value::as_str)
+                .ok_or("context.toml has another form")?;
             Ok::<_, Box<dyn Error>>(Pem::Path(self.dir.path().join(value)))
         };
-        let role = |key: &str| context.get("roles").and_then(|roles| roles.get("platform")).and_then(|r| r.get(key));
+        let role = |key: &str| {
+            context
+                .get("roles")
+                .and_then(|roles| roles.get("platform"))
+                .and_then(|r| r.get(key))
+        };
         Ok(Context::new(
-            self.endpoints.clone(),
+            endpoints,
             path(context.get("ca"))?,
             path(role("cert"))?,
             path(role("key"))?,
@@ -69,17 +95,29 @@ impl Cluster {
         ))
     }
 
-    pub async fn counters(&self, client: &Client) -> Result<Counters, Box<dyn Error>> {
-        let ticks: u64 = self.pids.iter().map(|pid| cpu_ticks(*pid)).sum::<Result<_, _>>()?;
+    pub async fn counters(&self) -> Result<Counters, Box<dyn Error>> {
+        let ticks: u64 = self
+            .pids
+            .iter()
+            .map(|pid| cpu_ticks(*pid))
+            .sum::<Result<_, _>>()?;
         // USER_HZ is 100 on every Linux that this runs on.
         let cpu = Duration::from_millis(ticks * 10);
-        Ok(Counters { cpu, syncs: client.cluster().status().await?.log_syncs })
+        let mut syncs = 0;
+        for endpoint in &self.endpoints {
+            let client = Client::connect(self.context_of(vec![endpoint.clone()])?).await?;
+            syncs += client.cluster().status().await?.log_syncs;
+        }
+        Ok(Counters { cpu, syncs })
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let stopped = Command::new(&self.eunoe).args(["dev", "stop", "--dir"]).arg(self.dir.path()).output();
+        let stopped = Command::new(&self.eunoe)
+            .args(["dev", "stop", "--dir"])
+            .arg(self.dir.path())
+            .output();
         if let Err(error) = stopped {
             eprintln!("the cluster was not stopped: {error}");
         }
@@ -92,7 +130,11 @@ fn binaries() -> Result<PathBuf, Box<dyn Error>> {
     }
     // target/release/deps/end_to_end-… → target/release
     let own = std::env::current_exe()?;
-    Ok(own.parent().and_then(|deps| deps.parent()).ok_or("no target directory")?.to_owned())
+    Ok(own
+        .parent()
+        .and_then(|deps| deps.parent())
+        .ok_or("no target directory")?
+        .to_owned())
 }
 
 /// User and system time of a process.
@@ -100,6 +142,11 @@ fn cpu_ticks(pid: u64) -> Result<u64, Box<dyn Error>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit_once(") ").ok_or("a strange stat file")?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let field = |at: usize| fields.get(at).and_then(|value| value.parse::<u64>().ok()).ok_or("a strange stat file");
+    let field = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|value| value.parse::<u64>().ok())
+            .ok_or("a strange stat file")
+    };
     Ok(field(11)? + field(12)?)
 }

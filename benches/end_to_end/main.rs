@@ -15,8 +15,8 @@ use std::time::Duration;
 use cases::Case;
 use cluster::Cluster;
 use eunoe_client::Client;
-use eunoe_client::types::ParticipantKind;
 use eunoe_client::input;
+use eunoe_client::types::ParticipantKind;
 use measure::{Figures, Table};
 
 /// Bytes of a message's text.
@@ -26,15 +26,20 @@ const CONVERSATIONS: usize = 64;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::var("EUNOE_BENCH_SECONDS").ok().and_then(|value| value.parse().ok()).unwrap_or(5);
+    let seconds = std::env::var("EUNOE_BENCH_SECONDS")
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(5);
     let cluster = Cluster::start()?;
     let client = Client::connect(cluster.context()?).await?;
     let conversations = conversations(&client).await?;
     let mut table = Table::default();
     for case in Case::ALL {
-        let before = cluster.counters(&client).await?;
-        let load = case.run(&client, &conversations, Duration::from_secs(seconds)).await?;
-        let spent = cluster.counters(&client).await? - before;
+        let before = cluster.counters().await?;
+        let load = case
+            .run(&client, &conversations, Duration::from_secs(seconds))
+            .await?;
+        let spent = cluster.counters().await? - before;
         table.add(Figures::new(case.name(), load, spent));
     }
     table.print();

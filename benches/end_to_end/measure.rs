@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cluster::Counters;
+use crate::cluster::{Counters, NODES};
 
 /// What a load did, as its clients saw it.
 pub struct Load {
@@ -29,7 +29,10 @@ impl Figures {
         load.latencies.sort_unstable();
         let at = |percent: usize| {
             let last = load.latencies.len().saturating_sub(1);
-            load.latencies.get(last * percent / 100).copied().unwrap_or_default()
+            load.latencies
+                .get(last * percent / 100)
+                .copied()
+                .unwrap_or_default()
         };
         let (done, seconds) = (load.done.max(1) as f64, load.wall.as_secs_f64());
         Self {
@@ -38,8 +41,8 @@ impl Figures {
             p50: at(50),
             p99: at(99),
             cpu_us: spent.cpu.as_micros() as f64 / done,
-            syncs_per_second: spent.syncs as f64 / seconds,
-            per_sync: done / spent.syncs.max(1) as f64,
+            syncs_per_second: spent.syncs as f64 / seconds / NODES as f64,
+            per_sync: done * NODES as f64 / spent.syncs.max(1) as f64,
         }
     }
 }
@@ -60,7 +63,9 @@ impl Table {
     #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
     pub fn print(&self) {
         let base = self.rows.first().map_or(1.0, |row| row.per_second);
-        println!("| case | per second | × first | p50 ms | p99 ms | server CPU µs, 3 nodes | syncs/s, one node | per sync |");
+        println!(
+            "| case | per second | × first | p50 ms | p99 ms | server CPU µs, 3 nodes | syncs/s and node | per sync |"
+        );
         println!("|---|---|---|---|---|---|---|---|");
         for row in &self.rows {
             println!(

@@ -31,8 +31,14 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
 
 /// openraft tells each vote and each lost connection at INFO: of interest to its developers.
 fn filter(level: LevelFilter) -> Targets {
-    let openraft = if level >= LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
-    Targets::new().with_default(level).with_target("openraft", openraft)
+    let openraft = if level >= LevelFilter::DEBUG {
+        level
+    } else {
+        level.min(LevelFilter::WARN)
+    };
+    Targets::new()
+        .with_default(level)
+        .with_target("openraft", openraft)
 }
 
 /// A broken invariant must not serve on. The message is left out: it may hold what the code held.

@@ -7,8 +7,8 @@ use eunoe_core::control::{self, Command, NodeRow, NodeState, Rejection, Reply};
 use eunoe_proto::cluster as proto;
 use eunoe_proto::cluster::cluster_service_server::ClusterService;
 use eunoe_raft::{GroupHandle, Node};
-use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
 use eunoe_store::{LogEngine as _, SegmentLog};
+use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
 use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
