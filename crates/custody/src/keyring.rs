@@ -324,6 +324,31 @@ impl Unsealed {
         Ok(Some(conversation))
     }
 
+    /// A subject's kid, if it is in memory: what [`Self::subject`] would answer without looking at any state.
+    pub fn held_subject(&self, tenant: &Tenant, subject: &str) -> Option<Kid> {
+        self.index.get(&tenant.subject_locator(subject))
+    }
+
+    /// A retention bucket's kid, if it is in memory.
+    pub fn held_bucket(&self, tenant: &Tenant, name: &[u8]) -> Option<Kid> {
+        self.index.get(&tenant.bucket_locator(name))
+    }
+
+    /// A record key, if it is in memory.
+    pub fn held_key(&self, kid: Kid) -> Option<Arc<HeldKey>> {
+        self.records.get(&kid)
+    }
+
+    /// A content key, if it is in memory.
+    pub fn held_content_key(&self, refs: &KeyRefs) -> Option<Arc<ContentKey>> {
+        self.content_keys.get(refs)
+    }
+
+    /// A conversation's own keys, if they are in memory.
+    pub fn held_conversation(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
+        self.conversations.get(id)
+    }
+
     fn find(&self, view: &dyn StateView, locator: Locator) -> Result<Option<Kid>, KeyringError> {
         if let Some(kid) = self.index.get(&locator) {
             return Ok(Some(kid));

@@ -69,6 +69,19 @@ impl Keys {
         Ok(self.groups.control().read_barrier(BARRIER_TIMEOUT).await?.index)
     }
 
+    /// Takes something from memory, or looks it up in applied state: most lookups need no view of the state.
+    fn held_or<T>(
+        &self,
+        held: impl FnOnce(&Unsealed) -> Option<T>,
+        read: impl FnOnce(&Unsealed, &dyn StateView) -> Result<Option<T>, KeyringError>,
+    ) -> ApiResult<Option<T>> {
+        let unsealed = self.keyring.unsealed()?;
+        if let Some(held) = held(&unsealed) {
+            return Ok(Some(held));
+        }
+        Ok(self.groups.control().with_view(|view| read(&unsealed, view))??)
+    }
+
     /// Looks something up in applied state.
     fn look<T>(
         &self,
@@ -95,7 +108,10 @@ impl Keys {
 
     /// A subject's kid, if the subject has a key.
     pub fn known_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
-        self.look(|keys, view| keys.subject(view, tenant, subject))
+        self.held_or(
+            |keys| keys.held_subject(tenant, subject),
+            |keys, view| keys.subject(view, tenant, subject),
+        )
     }
 
     /// A subject's kid; the key is made on first use.
@@ -109,7 +125,11 @@ impl Keys {
     /// The kid of a day's retention bucket; the key is made on first use.
     pub async fn bucket(&self, tenant: &Tenant, day: Day) -> ApiResult<Kid> {
         let name = day.0.to_be_bytes();
-        match self.look(|keys, view| keys.bucket(view, tenant, &name))? {
+        let held = self.held_or(
+            |keys| keys.held_bucket(tenant, &name),
+            |keys, view| keys.bucket(view, tenant, &name),
+        )?;
+        match held {
             Some(kid) => Ok(kid),
             None => self.ensure(&Name::Bucket(tenant, name)).await,
         }
@@ -134,17 +154,23 @@ impl Keys {
 
     /// The keys of a conversation; none when it is erased or not known here yet.
     pub fn of_conversation(&self, id: &ConversationId) -> ApiResult<Option<Arc<Conversation>>> {
-        self.look(|keys, view| keys.conversation(view, id))
+        self.held_or(
+            |keys| keys.held_conversation(id),
+            |keys, view| keys.conversation(view, id),
+        )
     }
 
     /// A record key; none when it is erased or not known here yet.
     pub fn key(&self, kid: Kid) -> ApiResult<Option<Arc<HeldKey>>> {
-        self.look(|keys, view| keys.key(view, kid))
+        self.held_or(|keys| keys.held_key(kid), |keys, view| keys.key(view, kid))
     }
 
     /// The content key of these refs; none when one of them is erased or not known here yet.
     pub fn content_key(&self, refs: &KeyRefs) -> ApiResult<Option<Arc<ContentKey>>> {
-        self.look(|keys, view| keys.content_key(view, refs))
+        self.held_or(
+            |keys| keys.held_content_key(refs),
+            |keys, view| keys.content_key(view, refs),
+        )
     }
 
     /// The key's kid, made if there is none yet.
