@@ -1,8 +1,13 @@
-//! What the checks of this repository share. The tests themselves are in `tests/`.
+//! What the checks of this repository and the black-box tests share. The tests themselves are in `tests/`.
 
+pub mod chats;
+pub mod cluster;
 pub mod law;
 pub mod packages;
+pub mod random;
+pub mod scan;
 pub mod sources;
+pub mod wait;
 
 use std::path::PathBuf;
 

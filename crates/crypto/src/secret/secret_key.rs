@@ -63,6 +63,8 @@ impl fmt::Debug for SecretKey {
 
 impl Drop for SecretKey {
     fn drop(&mut self) {
+        #[cfg(feature = "export-keys")]
+        super::export::key(&self.0);
         self.0.zeroize();
     }
 }

@@ -1,0 +1,350 @@
+//! A cluster of real `eunoed` processes, started through `eunoe dev` and gone when the test ends, however it ends.
+
+mod files;
+pub mod keys;
+mod process;
+pub mod programs;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::{fs, io};
+
+use eunoe_client::cluster_types::GetStatusResponse;
+use eunoe_client::{Client, Context, Pem};
+pub use process::Process;
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::wait::until_true;
+
+/// Clusters of one test program take turns: two at once would starve each other on a small machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Seconds that nodes have until they serve.
+const SERVE_SECONDS: &str = "120";
+
+/// How a cluster is started.
+pub struct Setup {
+    /// Nodes.
+    pub nodes: u64,
+    /// Lines of the `[limits]` table of every node's configuration.
+    pub limits: &'static str,
+    /// The program to run in place of `eunoed`.
+    pub eunoed: PathBuf,
+    /// More environment variables of the nodes.
+    pub environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Default for Setup {
+    /// Three nodes as they come.
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            limits: "",
+            eunoed: programs::eunoed(),
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A cluster that runs.
+pub struct Cluster {
+    folder: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
+    processes: BTreeMap<u64, Process>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// Starts three nodes.
+    pub async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// Starts nodes; returns when all of them serve.
+    ///
+    /// # Panics
+    ///
+    /// If they do not.
+    pub async fn start_with(setup: Setup) -> Self {
+        let turn = TURN.lock().await;
+        let folder = tempfile::Builder::new()
+            .prefix("eunoe-test-")
+            .tempdir()
+            .expect("a folder is made");
+        let launcher = write_launcher(folder.path(), &setup).expect("a script is written");
+        let mut environment = setup.environment;
+        environment.push(("EUNOE_EUNOED", launcher));
+        let mut cluster = Self {
+            folder,
+            environment,
+            processes: BTreeMap::new(),
+            _turn: turn,
+        };
+        let nodes = setup.nodes.to_string();
+        cluster.dev(&["--nodes", &nodes, "--detach"]).await;
+        cluster.find_processes();
+        cluster
+    }
+
+    /// The folder of `eunoe dev`.
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("cluster")
+    }
+
+    /// The data of a node, its log included.
+    pub fn node_dir(&self, node: u64) -> PathBuf {
+        self.dir().join(format!("node-{node}"))
+    }
+
+    /// The log of a node.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn log(&self, node: u64) -> String {
+        let log = fs::read(self.node_dir(node).join("eunoed.log")).expect("a node writes a log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// The nodes that were started and not removed.
+    pub fn nodes(&self) -> Vec<u64> {
+        self.processes.keys().copied().collect()
+    }
+
+    /// The nodes that run.
+    pub fn alive(&self) -> Vec<u64> {
+        let alive = self.processes.iter().filter(|(_, process)| process.is_alive());
+        alive.map(|(node, _)| *node).collect()
+    }
+
+    /// The process of a node.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster has no such node.
+    pub fn process(&self, node: u64) -> &Process {
+        self.processes.get(&node).expect("the cluster has this node")
+    }
+
+    /// Kills a node; returns when it is gone.
+    pub async fn kill(&self, node: u64) {
+        self.end(node, Signal::KILL).await;
+    }
+
+    /// Asks a node to end; returns when it has.
+    pub async fn terminate(&self, node: u64) {
+        self.end(node, Signal::TERM).await;
+    }
+
+    async fn end(&self, node: u64, signal: Signal) {
+        let process = self.process(node);
+        process.signal(signal);
+        until_true("a node ends after a signal", async || !process.is_alive()).await;
+    }
+
+    /// Starts nodes on the data that they have; returns when they serve.
+    pub async fn restart(&mut self, nodes: &[u64]) {
+        let ids: Vec<String> = nodes.iter().map(u64::to_string).collect();
+        let mut arguments = vec!["start-node"];
+        arguments.extend(ids.iter().map(String::as_str));
+        self.dev(&arguments).await;
+        self.find_processes();
+    }
+
+    /// Starts a node under a new id and makes it a voter.
+    pub async fn add_node(&mut self) -> u64 {
+        let added = self.dev(&["add-node"]).await;
+        self.find_processes();
+        added["id"].as_u64().expect("a new node has an id")
+    }
+
+    /// Stops all nodes; their data stays.
+    pub async fn stop(&self) {
+        self.dev(&["stop"]).await;
+    }
+
+    /// Starts all nodes after a stop; returns when they serve.
+    pub async fn start_again(&mut self) {
+        self.dev(&["--detach"]).await;
+        self.find_processes();
+    }
+
+    /// Runs `eunoe dev` and returns what it prints.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub async fn dev(&self, arguments: &[&str]) -> Value {
+        let mut command = self.eunoe(&["dev", "--timeout", SERVE_SECONDS, "--dir"]);
+        command.arg(self.dir()).args(arguments);
+        run(command).await.remove(0)
+    }
+
+    /// Runs `eunoe` against this cluster and returns what it prints, a value for each line.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub async fn cli(&self, arguments: &[&str]) -> Vec<Value> {
+        run(self.eunoe(arguments)).await
+    }
+
+    /// `eunoe` against this cluster.
+    pub fn eunoe(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(programs::eunoe());
+        command
+            .args(["--output", "json"])
+            .args(arguments)
+            .env("EUNOE_CONTEXT", self.dir().join("context.toml"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// What the SDK needs to act for a tenant in a role; `node` restricts it to one node.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster has no such role or node.
+    pub fn context(&self, role: &str, tenant: &str, node: Option<u64>) -> Context {
+        let dir = self.dir();
+        let file = files::context(&dir);
+        let endpoints = match node {
+            None => file.endpoints,
+            Some(id) => {
+                let found = file.nodes.into_iter().find(|node| node.id == id);
+                vec![found.expect("the context has this node").endpoint]
+            }
+        };
+        let identity = &file.roles[role];
+        let pem = |path: &Path| Pem::Path(dir.join(path));
+        let mut context = Context::new(
+            endpoints,
+            pem(&file.ca),
+            pem(&identity.cert),
+            pem(&identity.key),
+            tenant,
+        );
+        context.server_name = file.server_name;
+        context.timeouts.call = crate::wait::PATIENCE;
+        context
+    }
+
+    /// A client of all nodes for a tenant.
+    pub async fn client(&self, tenant: &str) -> Client {
+        connect(self.context("platform", tenant, None)).await
+    }
+
+    /// A client of one node for a tenant.
+    pub async fn client_of(&self, node: u64, tenant: &str) -> Client {
+        connect(self.context("platform", tenant, Some(node))).await
+    }
+
+    /// A client of one node for its operator.
+    pub async fn operator_of(&self, node: u64) -> Client {
+        connect(self.context("operator", "", Some(node))).await
+    }
+
+    /// The cluster as a node sees it.
+    ///
+    /// # Panics
+    ///
+    /// If the node does not say.
+    pub async fn status_of(&self, node: u64) -> GetStatusResponse {
+        let operator = self.operator_of(node).await;
+        operator.cluster().status().await.expect("a node says its status")
+    }
+
+    fn find_processes(&mut self) {
+        let ready = files::ready(&self.dir());
+        for (id, pid) in ready.ids.into_iter().zip(ready.pids) {
+            // A node that has ended keeps the process that it was.
+            if let Some(process) = Process::of(pid, self.folder.path()) {
+                self.processes.insert(id, process);
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
+        let dir = self.dir();
+        if dir.join("cluster.toml").exists() {
+            // A test has its result already: that a node does not end is shown by the signal below.
+            let _stopped = std::process::Command::new(programs::eunoe())
+                .args(["dev", "stop", "--dir"])
+                .arg(&dir)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .status();
+        }
+        for process in self.processes.values() {
+            process.signal(Signal::KILL);
+        }
+        if std::env::var_os("EUNOE_TEST_KEEP").is_some() {
+            self.folder.disable_cleanup(true);
+            eprintln!("kept: {}", self.folder.path().display());
+        }
+    }
+}
+
+impl Cluster {
+    /// The ends of all logs, for whoever reads why a test failed.
+    fn show_logs(&self) {
+        const LINES_SHOWN: usize = 15;
+        for node in self.processes.keys() {
+            let log = fs::read(self.node_dir(*node).join("eunoed.log")).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines.len().saturating_sub(LINES_SHOWN);
+            eprintln!("--- node {node}\n{}", lines[end..].join("\n"));
+        }
+    }
+}
+
+/// Connects.
+///
+/// # Panics
+///
+/// If no node can be reached.
+pub async fn connect(mut context: Context) -> Client {
+    // Connecting keeps trying for so long, and a node may be starting.
+    context.timeouts.connect = crate::wait::PATIENCE;
+    Client::connect(context).await.expect("a node can be reached")
+}
+
+/// A script that runs `eunoed` with the configuration of `eunoe dev` and the limits of the test behind it.
+fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
+    let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
+    fs::write(&limits, format!("\n[limits]\n{}\n", setup.limits))?;
+    let script = format!(
+        "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
+        limits.display(),
+        setup.eunoed.display()
+    );
+    fs::write(&launcher, script)?;
+    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))?;
+    Ok(launcher)
+}
+
+/// Runs a command that prints JSON lines.
+async fn run(mut command: Command) -> Vec<Value> {
+    let output = command.output().await.expect("eunoe runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    let text = String::from_utf8(output.stdout).expect("JSON is text");
+    let lines = text.lines();
+    lines
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! A process that may have ended, and whose id may be somebody else's by now.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// A process, known by its id and its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pid: i32,
+    start_ticks: u64,
+}
+
+impl Process {
+    /// The process that has this id now, if there is one and its command line names `folder`: an id in a file may
+    /// be a stranger's by now.
+    pub fn of(pid: i32, folder: &Path) -> Option<Self> {
+        let (_, start_ticks) = stat(pid)?;
+        let command_line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let ours = String::from_utf8_lossy(&command_line).contains(folder.to_str()?);
+        ours.then_some(Self { pid, start_ticks })
+    }
+
+    /// Whether it runs; one that ended and was not waited for does not.
+    pub fn is_alive(&self) -> bool {
+        stat(self.pid).is_some_and(|(runs, start)| runs && start == self.start_ticks)
+    }
+
+    /// Sends a signal, unless the process has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the system refuses it.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid).expect("a process id is positive");
+        // The handle comes before the check of whose it is: what it points to cannot change any more.
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return;
+        };
+        if self.is_alive() {
+            let sent = pidfd_send_signal(&handle, signal);
+            assert!(sent.is_ok() || !self.is_alive(), "a signal was refused: {sent:?}");
+        }
+    }
+}
+
+/// Whether the process runs, and when it started.
+fn stat(pid: i32) -> Option<(bool, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name in brackets, and may hold blanks and brackets itself.
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    Some((!matches!(state, "Z" | "X"), start))
+}

@@ -1,0 +1,272 @@
+//! No word that a person typed or is named by, and no key, is in any file of any node: not in the state, not in the
+//! Raft log, not in a program's log, not after failing calls, a snapshot or a crash. The vault alone holds keys.
+
+use std::fs;
+use std::path::Path;
+
+use eunoe_client::types::{
+    CreateConversationRequest, Data, MessageInput, Part, Participant, ParticipantKind, part,
+};
+use eunoe_client::{Client, ClientError, ErrorCode, StreamOptions, TailStart, input};
+use eunoe_tests::cluster::{Cluster, Setup, connect, keys};
+use eunoe_tests::random::Random;
+use eunoe_tests::scan::{Words, files_below};
+use eunoe_tests::wait::until_true;
+
+const TENANT: &str = "demo";
+const PURPOSE: &str = "support";
+/// The least that a node takes, so that snapshots are made of little.
+const LIMITS: &str = "snapshot_log_bytes = 1048576";
+/// Bytes of text that are more than some snapshots.
+const TEXT_BYTES: usize = 8 << 20;
+
+/// Makes words that are nowhere else, and remembers them.
+struct Canaries {
+    random: Random,
+    words: Vec<String>,
+}
+
+impl Canaries {
+    fn word(&mut self, kind: &str) -> String {
+        let word = format!("{kind}{}", self.random.letters(16));
+        self.words.push(word.clone());
+        word
+    }
+
+    fn visitor(&mut self) -> Participant {
+        input::participant(ParticipantKind::Visitor, self.word("visitor"))
+    }
+
+    fn message(&mut self, conversation: &str, author: &Participant) -> MessageInput {
+        let text = self.word("text");
+        let mut message = input::text_message(conversation, author.clone(), PURPOSE, text);
+        message.request_id = self.word("request");
+        message.parts[0].about = vec![self.word("about")];
+        let data = Data {
+            content_type: "text/plain".to_owned(),
+            value: self.word("data").into_bytes().into(),
+        };
+        message.parts.push(Part {
+            content: Some(part::Content::Data(data)),
+            ..Part::default()
+        });
+        message
+    }
+
+    fn conversation(&mut self, principal: &Participant) -> CreateConversationRequest {
+        let mut request = input::support(self.word("reference"), principal.clone(), PURPOSE);
+        request.title = self.word("title");
+        request.request_id = self.word("request");
+        let agent = self.word("agent");
+        request
+            .participants
+            .push(input::participant(ParticipantKind::Agent, agent));
+        request
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_word_and_no_key_is_in_any_file() {
+    let exported = tempfile::tempdir().unwrap();
+    let exported = exported.path().join("keys");
+    let mut cluster = Cluster::start_with(Setup {
+        limits: LIMITS,
+        eunoed: keys::exporting_eunoed(),
+        environment: vec![(keys::EXPORT, exported.clone())],
+        ..Setup::default()
+    })
+    .await;
+    let mut canaries = Canaries {
+        random: Random::new(),
+        words: Vec::new(),
+    };
+    let client = cluster.client(TENANT).await;
+    let visitor = canaries.visitor();
+    let request = canaries.conversation(&visitor);
+    let reference = request.external_ref.clone();
+    let conversation = client.create_conversation(request).await.unwrap().conversation.id;
+    write_in_every_way(&client, &mut canaries, &conversation, &visitor).await;
+    fail_in_every_way(&cluster, &client, &mut canaries, &conversation, &visitor).await;
+
+    cluster.kill(2).await;
+    fill(&client, &mut canaries, &conversation, &visitor).await;
+    cluster.restart(&[2]).await;
+    write_in_every_way(&client, &mut canaries, &conversation, &visitor).await;
+    until_true("a snapshot is taken on every node", async || {
+        let mut taken = true;
+        for node in cluster.nodes() {
+            let groups = cluster.status_of(node).await.groups;
+            taken &= groups
+                .iter()
+                .any(|group| group.kind == "data" && group.snapshot > 0);
+        }
+        taken
+    })
+    .await;
+    for node in cluster.nodes() {
+        the_words_are_stored(&cluster.client_of(node, TENANT).await, &reference, &canaries).await;
+    }
+    drop(client);
+    cluster.stop().await;
+    nothing_is_found(&cluster, &canaries.words, "word");
+    let keys = keys::read(&exported);
+    assert!(keys.len() > 50, "so many keys were made: {}", keys.len());
+    nothing_is_found(&cluster, &keys, "key");
+    what_is_there_is_found(&cluster, &canaries.words, &keys);
+}
+
+async fn write_in_every_way(
+    client: &Client,
+    canaries: &mut Canaries,
+    conversation: &str,
+    visitor: &Participant,
+) {
+    let other = canaries.visitor();
+    client
+        .append(canaries.message(conversation, visitor))
+        .await
+        .unwrap();
+    client
+        .append(canaries.message(conversation, &other))
+        .await
+        .unwrap();
+    let batch = (0..5).map(|_| canaries.message(conversation, visitor)).collect();
+    for result in client.append_many(batch).await {
+        result.unwrap();
+    }
+    let mut stream = client.stream_append(StreamOptions::default());
+    for _ in 0..5 {
+        let pending = stream.send(canaries.message(conversation, &other)).await.unwrap();
+        pending.await.unwrap();
+    }
+    stream.finish().await;
+    client.typing(conversation, other.clone(), true).await.unwrap();
+    let mut found = client.list_conversations(&other.subject, PURPOSE, 10);
+    assert_eq!(found.next_page().await.unwrap().unwrap().conversations.len(), 1);
+}
+
+/// Calls with words in them that are refused: what is refused must not be logged either.
+async fn fail_in_every_way(
+    cluster: &Cluster,
+    client: &Client,
+    canaries: &mut Canaries,
+    conversation: &str,
+    visitor: &Participant,
+) {
+    let mut message = canaries.message(conversation, visitor);
+    client.append(message.clone()).await.unwrap();
+    message.parts = vec![input::text(canaries.word("text"))];
+    refused(client.append(message).await, ErrorCode::AlreadyExists);
+
+    let mut message = canaries.message(conversation, visitor);
+    message.author = Some(Participant {
+        subject: canaries.word("visitor").repeat(20),
+        ..visitor.clone()
+    });
+    refused(client.append(message).await, ErrorCode::InvalidArgument);
+    let mut message = canaries.message(conversation, visitor);
+    message.parts = vec![input::text(canaries.word("text").repeat(20_000))];
+    refused(client.append(message).await, ErrorCode::InvalidArgument);
+    let mut message = canaries.message(conversation, visitor);
+    message.purpose = canaries.word("purpose");
+    let error = client
+        .append(message)
+        .await
+        .err()
+        .expect("a foreign purpose is refused");
+    assert!(!error.is_retryable(), "{error}");
+
+    let unknown = canaries.word("conversation");
+    let unknown = canaries.message(&unknown, visitor);
+    refused(client.append(unknown).await, ErrorCode::InvalidArgument);
+    let unknown = canaries.message(&"0f".repeat(16), visitor);
+    refused(client.append(unknown).await, ErrorCode::NotFound);
+    let unknown = input::by_ref(canaries.word("reference"));
+    refused(
+        client.get_conversation(unknown, PURPOSE).await,
+        ErrorCode::NotFound,
+    );
+    let position = TailStart::Position(canaries.word("position"));
+    let tail = client.tail(input::by_id(conversation), PURPOSE, position).await;
+    let first = tail.unwrap().next().await.expect("a tail answers");
+    refused(first, ErrorCode::InvalidArgument);
+
+    let stranger = cluster.client(&canaries.random.letters(8)).await;
+    let error = stranger.append(canaries.message(conversation, visitor)).await;
+    refused(error, ErrorCode::NotFound);
+    let auditor = connect(cluster.context("auditor", TENANT, None)).await;
+    refused(
+        auditor.append(canaries.message(conversation, visitor)).await,
+        ErrorCode::PermissionDenied,
+    );
+    let stranger = input::participant(ParticipantKind::Visitor, canaries.word("visitor"));
+    refused(
+        client.typing(conversation, stranger, true).await,
+        ErrorCode::InvalidArgument,
+    );
+}
+
+fn refused<T>(result: Result<T, ClientError>, code: ErrorCode) {
+    let error = result.err().expect("a bad call is refused");
+    assert_eq!(error.code, code, "{error}");
+}
+
+/// Writes so much that state reaches the disk and snapshots are taken, all of it with a word in it.
+async fn fill(client: &Client, canaries: &mut Canaries, conversation: &str, visitor: &Participant) {
+    let text = canaries.word("text").repeat(2_000);
+    let messages = (0..TEXT_BYTES / text.len())
+        .map(|_| input::text_message(conversation, visitor.clone(), PURPOSE, &text))
+        .collect();
+    for result in client.append_many(messages).await {
+        result.unwrap();
+    }
+}
+
+/// Without this, a store that keeps nothing would pass.
+async fn the_words_are_stored(client: &Client, reference: &str, canaries: &Canaries) {
+    let name = || input::by_ref(reference);
+    let conversation = client.get_conversation(name(), PURPOSE).await.unwrap();
+    assert!(canaries.words.contains(&conversation.title));
+    let message = client.get_message_by_seq(name(), 1, PURPOSE).await.unwrap();
+    let Some(part::Content::Text(text)) = &message.parts[0].content else {
+        panic!("the first part is text");
+    };
+    assert!(canaries.words.contains(text));
+}
+
+fn nothing_is_found<Word: AsRef<[u8]>>(cluster: &Cluster, words: &[Word], what: &str) {
+    let looked_for = Words::new(words);
+    for node in cluster.nodes() {
+        let vault = cluster.node_dir(node).join("vault");
+        assert!(vault.is_file(), "the vault is where this test leaves it out");
+        let (found, bytes) = looked_for.find_below(&cluster.node_dir(node), &|path| path == vault);
+        eprintln!(
+            "node {node}: {} {what}s looked for in {bytes} bytes of {} files",
+            words.len(),
+            files_below(&cluster.node_dir(node)).len()
+        );
+        assert!(bytes > TEXT_BYTES, "the text is somewhere");
+        assert!(found.is_empty(), "a {what} is stored: {found:?}");
+        if what == "word" {
+            let (found, _) = looked_for.find_below(&cluster.node_dir(node), &|path| path != vault);
+            assert!(found.is_empty(), "a word is in the vault: {found:?}");
+        }
+    }
+}
+
+/// The negative control: the same search finds a word and a key that are in a file, and the root in the vault.
+fn what_is_there_is_found(cluster: &Cluster, words: &[String], keys: &[[u8; keys::KEY_BYTES]]) {
+    let folder = cluster.node_dir(1);
+    let at = |path: &Path, text: &[u8]| {
+        fs::write(path, [b"before ".as_slice(), text, b" after"].concat()).unwrap()
+    };
+    at(&folder.join("state/group-1/planted"), words[0].as_bytes());
+    let (found, _) = Words::new(words).find_below(&folder, &|_| false);
+    assert_eq!(found.len(), 1);
+    at(&folder.join("log/planted"), &keys[0]);
+    let in_vault = |path: &Path| path.ends_with("vault");
+    let (found, _) = Words::new(keys).find_below(&folder, &in_vault);
+    assert_eq!(found.len(), 1);
+    let (found, _) = Words::new(keys).find_below(&folder, &|path| !in_vault(path));
+    assert!(!found.is_empty(), "the vault holds the root");
+}

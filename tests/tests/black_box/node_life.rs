@@ -1,0 +1,144 @@
+//! A node alone; a node that is asked to end; a node that is asked for too much.
+
+use std::process::{Command, Stdio};
+
+use eunoe_client::types::{MessageInput, ParticipantKind};
+use eunoe_client::{ErrorCode, Retry, input};
+use eunoe_tests::cluster::{Cluster, Process, Setup, connect};
+use eunoe_tests::wait::{until, until_true};
+use rustix::process::Signal;
+
+use crate::load::Load;
+
+const TENANT: &str = "demo";
+const PURPOSE: &str = "support";
+
+fn message(conversation: &str, text: &str) -> MessageInput {
+    let visitor = input::participant(ParticipantKind::Visitor, "visitor/1");
+    input::text_message(conversation, visitor, PURPOSE, text)
+}
+
+async fn create(cluster: &Cluster) -> String {
+    let visitor = input::participant(ParticipantKind::Visitor, "visitor/1");
+    let request = input::support("talk", visitor, PURPOSE);
+    let client = cluster.client(TENANT).await;
+    client.create_conversation(request).await.unwrap().conversation.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_is_a_whole_cluster_and_survives_a_kill() {
+    let mut cluster = Cluster::start_with(Setup {
+        nodes: 1,
+        ..Setup::default()
+    })
+    .await;
+    let conversation = create(&cluster).await;
+    let client = cluster.client(TENANT).await;
+    for seq in 1..=100 {
+        assert_eq!(
+            client.append(message(&conversation, "text")).await.unwrap().seq,
+            seq
+        );
+    }
+    cluster.kill(1).await;
+    cluster.restart(&[1]).await;
+    let ack = client.append(message(&conversation, "after")).await.unwrap();
+    assert_eq!(ack.seq, 101);
+    let name = input::by_id(&conversation);
+    assert_eq!(
+        client.get_message_by_seq(name, 100, PURPOSE).await.unwrap().seq,
+        100
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_asked_to_end_hands_over_its_groups_and_exits_with_0() {
+    let mut cluster = Cluster::start().await;
+    let client = cluster.client(TENANT).await;
+    let load = Load::begin(&client).await;
+    for node in cluster.nodes() {
+        // A child of this test, so that its exit code can be seen.
+        cluster.terminate(node).await;
+        let config = cluster.dir().join(format!("conf/node-{node}.toml"));
+        let child = Command::new(eunoe_tests::cluster::programs::eunoed())
+            .arg("--config")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = child.unwrap();
+        let process = Process::of(child.id().try_into().unwrap(), &cluster.dir()).unwrap();
+        let led = until("a node leads a group", async || {
+            let leads = leads(&cluster, node).await;
+            (!leads.is_empty()).then_some(leads)
+        })
+        .await;
+        load.progress().advance(100).await;
+
+        process.signal(Signal::TERM);
+        until_true("a node ends when it is asked to", async || !process.is_alive()).await;
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{status}");
+        let other = cluster.alive()[0];
+        let groups = cluster.status_of(other).await.groups;
+        for group in groups.iter().filter(|group| led.contains(&group.id)) {
+            assert!(
+                group.leader.is_some_and(|leader| leader != node),
+                "group {} has no new leader",
+                group.id
+            );
+        }
+        load.progress().advance(100).await;
+        cluster.restart(&[node]).await;
+    }
+    load.end_and_check(&cluster).await;
+}
+
+/// Groups that the node leads, as it sees it; none while it does not answer.
+async fn leads(cluster: &Cluster, node: u64) -> Vec<u32> {
+    let operator = connect(cluster.context("operator", "", Some(node))).await;
+    let Ok(status) = operator.cluster().status().await else {
+        return Vec::new();
+    };
+    let led = status.groups.iter().filter(|group| group.leader == Some(node));
+    led.map(|group| group.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_quota_is_refused_with_a_time_to_come_back() {
+    let cluster = Cluster::start_with(Setup {
+        limits: "tenant_messages_per_second = 5",
+        ..Setup::default()
+    })
+    .await;
+    let conversation = create(&cluster).await;
+    let mut context = cluster.context("platform", TENANT, Some(1));
+    // Shorter than the server asks to wait: the refusal is returned rather than waited out.
+    context.timeouts.call = std::time::Duration::from_millis(1);
+    let impatient = connect(context).await;
+    let refusal = until("the quota is used up", async || {
+        let sent = impatient.append(message(&conversation, "one of many")).await;
+        sent.err()
+            .filter(|error| error.code == ErrorCode::ResourceExhausted)
+    })
+    .await;
+    assert_eq!(refusal.reason, "TENANT_QUOTA");
+    assert!(
+        matches!(refusal.retry, Retry::AfterMs(ms) if ms > 0),
+        "{refusal:?}"
+    );
+    // Another tenant is not concerned, and whoever waits as long as he is told gets through.
+    let other = cluster.client_of(1, "other").await;
+    let visitor = input::participant(ParticipantKind::Visitor, "visitor/1");
+    let request = input::support("talk", visitor, PURPOSE);
+    let theirs = other.create_conversation(request).await.unwrap().conversation.id;
+    assert_eq!(other.append(message(&theirs, "text")).await.unwrap().seq, 1);
+    let patient = cluster.client_of(1, TENANT).await;
+    for _ in 0..20 {
+        patient
+            .append(message(&conversation, "waits its turn"))
+            .await
+            .unwrap();
+    }
+}
