@@ -141,11 +141,16 @@ impl PeerTransport for Link {
         let (net, from, to) = (Arc::clone(&self.net), self.from, to.id);
         Box::pin(async move {
             let node = net.node(from, to)?;
-            let requests = until_cut(Arc::clone(&net), from, to.0, requests);
+            // As with a real connection, the requests end when nobody waits for answers any more.
+            let (open, closed) = tokio::sync::oneshot::channel::<()>();
+            let requests = until_cut(Arc::clone(&net), from, to.0, requests).take_until(closed);
             let answers = node
                 .handle_append_stream(group, requests)
                 .map_err(|_| TransportError::Refused)?;
-            let answers = answers.map(|answer| answer.map_err(|_| TransportError::Broken));
+            let answers = answers.map(move |answer| {
+                let _is_open = &open;
+                answer.map_err(|_| TransportError::Broken)
+            });
             Ok(until_cut(net, to.0, from, answers.boxed()))
         })
     }
