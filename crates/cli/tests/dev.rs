@@ -1,4 +1,5 @@
 //! `eunoe dev` with real processes that only pretend to be nodes: what is started, found again, reported, stopped.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};

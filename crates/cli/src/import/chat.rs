@@ -224,7 +224,10 @@ mod tests {
 
     #[test]
     fn the_request_ids_of_today_are_those_of_every_later_version() {
-        assert_eq!(request_id_prefix("t-1"), "import-1d08702eabf1f9e7192a10562eccccb2");
+        assert_eq!(
+            request_id_prefix("t-1"),
+            "import-1d08702eabf1f9e7192a10562eccccb2"
+        );
         assert_ne!(request_id_prefix("t-2"), request_id_prefix("t-1"));
     }
 
