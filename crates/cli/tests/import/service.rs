@@ -137,7 +137,9 @@ impl ChatService for Chat {
         assert!((1..=1_000).contains(&messages.len()), "{}", messages.len());
         let mut content = self.0.0.lock().unwrap();
         content.calls += 1;
-        let lost = content.lose_every.is_some_and(|every| content.calls % every == 0);
+        let lost = content
+            .lose_every
+            .is_some_and(|every| content.calls.is_multiple_of(every));
         let mut refused: Vec<String> = Vec::new();
         let results = messages.into_iter().map(|message| {
             let conversation = message.conversation_id.clone();
