@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use eunoe_server::config::Config;
+use eunoe_server::tls::TlsMaterial;
 use eunoe_server::{node, telemetry};
 use eunoe_store::fsck::{self, Condition};
 
@@ -20,7 +21,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads a configuration file and says what is wrong with it.
+    /// Reads a configuration file and its certificates, and says what is wrong with them.
     CheckConfig(File),
     /// Checks every file of a stopped node: checksums, hashes, formats. Changes nothing.
     Fsck(File),
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match &cli.command {
         None => run(&cli.run.config),
-        Some(Command::CheckConfig(file)) => load(&file.config).map(|_| ExitCode::SUCCESS),
+        Some(Command::CheckConfig(file)) => check_config(&file.config),
         Some(Command::Fsck(file)) => check_files(&file.config),
     };
     ended.unwrap_or_else(|error| {
@@ -50,6 +51,12 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn load(path: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     Ok(Config::load(path)?)
+}
+
+/// Certificates are part of it: peers would refuse wrong ones, each with a line that only its own log has.
+fn check_config(path: &Path) -> Outcome {
+    TlsMaterial::load(&load(path)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(path: &Path) -> Outcome {
