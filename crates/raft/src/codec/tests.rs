@@ -123,14 +123,26 @@ const SPKI_1: &str = "0101010101010101010101010101010101010101010101010101010101
 const SPKI_2: &str = "0202020202020202020202020202020202020202020202020202020202020202";
 const SPKI_3: &str = "0303030303030303030303030303030303030303030303030303030303030303";
 
-/// Every form with its bytes; spaces only part the fields.
-fn golden() -> Vec<(&'static str, Bytes, String)> {
+/// A form, its encoding, and the bytes that it must have; spaces only part the fields.
+type Golden = (&'static str, Bytes, String);
+
+/// Every form with its bytes.
+fn golden() -> Vec<Golden> {
+    [stored_forms(), append_forms(), call_forms(), snapshot_forms()].concat()
+}
+
+fn blank() -> Entry {
+    entry(EntryPayload::Blank)
+}
+
+fn stored_members_hex() -> String {
+    format!("01 050201 01 0101 01 01 026e31 {SPKI_1}")
+}
+
+fn stored_forms() -> Vec<Golden> {
     let normal = EntryPayload::Normal(Command(Bytes::from_static(b"hi")));
     let joint = EntryPayload::Membership(members(&[&[1, 2], &[2, 3]], &[1, 2, 3]));
-    let blank = || entry(EntryPayload::Blank);
-    let mut transferred = VoteRequest::new(vote(false), Some(id(300)));
-    transferred.leadership_transfer = true;
-    let stored = format!("01 050201 01 0101 01 01 026e31 {SPKI_1}");
+    let stored = stored_members_hex();
     let joint_hex = format!(
         "01 02 0502ac02 02 020102 020203 03 01 026e31 {SPKI_1} 02 026e32 {SPKI_2} 03 026e33 {SPKI_3}"
     );
@@ -155,6 +167,11 @@ fn golden() -> Vec<(&'static str, Bytes, String)> {
             encode_applied(None, &StoredMembership::default()).into(),
             "01 00 00 00 00".into(),
         ),
+    ]
+}
+
+fn append_forms() -> Vec<Golden> {
+    vec![
         (
             "append",
             encode_append(&append(vec![blank()])),
@@ -185,6 +202,13 @@ fn golden() -> Vec<(&'static str, Bytes, String)> {
             encode_append_result(&Err(StreamAppendError::HigherVote(vote(false)))),
             "01 02 050200".into(),
         ),
+    ]
+}
+
+fn call_forms() -> Vec<Golden> {
+    let mut transferred = VoteRequest::new(vote(false), Some(id(300)));
+    transferred.leadership_transfer = true;
+    vec![
         (
             "vote request",
             encode_vote_request(&VoteRequest::new(vote(false), None)),
@@ -222,6 +246,12 @@ fn golden() -> Vec<(&'static str, Bytes, String)> {
             })),
             "01 02 01 0502ac02 00".into(),
         ),
+    ]
+}
+
+fn snapshot_forms() -> Vec<Golden> {
+    let stored = stored_members_hex();
+    vec![
         (
             "header",
             encode_header(&header()),
