@@ -68,18 +68,15 @@ impl Words {
             .collect()
     }
 
-    /// Searches names and bytes of all files below `folder`, except those that `skip` names. Says how many bytes it
-    /// has seen, so that a caller can tell an empty folder from a clean one.
+    /// Searches names and bytes of all files below `folder`. Says how many bytes it has seen, so that a caller can
+    /// tell an empty folder from a clean one.
     ///
     /// # Panics
     ///
     /// If a file cannot be read.
-    pub fn find_below(&self, folder: &Path, skip: &dyn Fn(&Path) -> bool) -> (Vec<Finding>, usize) {
+    pub fn find_below(&self, folder: &Path) -> (Vec<Finding>, usize) {
         let (mut findings, mut bytes_seen) = (Vec::new(), 0);
         for path in files_below(folder) {
-            if skip(&path) {
-                continue;
-            }
             findings.extend(self.find_in(&path, path.to_string_lossy().as_bytes()));
             let bytes = fs::read(&path).expect("a file of a stopped node is read");
             bytes_seen += bytes.len();
@@ -172,9 +169,7 @@ mod tests {
         fs::write(folder.path().join("below/a-nightingale.txt"), "nothing").unwrap();
         fs::write(folder.path().join("below/b"), "xxnightingalexx").unwrap();
         let words = Words::new(&["nightingale"]);
-        let (found, bytes) = words.find_below(folder.path(), &|_| false);
+        let (found, bytes) = words.find_below(folder.path());
         assert_eq!((found.len(), bytes), (2, 22));
-        let (found, _) = words.find_below(folder.path(), &|path| path.ends_with("b"));
-        assert_eq!(found.len(), 1);
     }
 }

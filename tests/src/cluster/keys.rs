@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use eunoe_crypto::OsEntropy;
+use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions};
+
 use super::programs;
 
 /// Bytes of a key.
@@ -54,4 +57,25 @@ pub fn read(path: &Path) -> Vec<[u8; KEY_BYTES]> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The root key in the vault of a stopped node.
+///
+/// # Panics
+///
+/// If the vault cannot be opened or holds other than one root.
+pub fn root(node_dir: &Path) -> [u8; KEY_BYTES] {
+    let options = FileVaultOptions {
+        allow_unsafe_medium: true,
+    };
+    let vault = FileVault::open(&node_dir.join("vault"), options, Box::new(OsEntropy));
+    let vault = vault.expect("the vault of a stopped node is opened");
+    let slots = vault.list().expect("the vault is read");
+    let [slot] = slots.as_slice() else {
+        panic!("the vault holds {} secrets", slots.len());
+    };
+    let root = vault.get(*slot).expect("the vault is read");
+    // Version and form come before the key.
+    let key = root.expose().last_chunk().expect("a root is a whole key");
+    *key
 }

@@ -305,7 +305,9 @@ impl Cluster {
         for node in self.processes.keys() {
             let log = fs::read(self.node_dir(*node).join("eunoed.log")).unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
-            let lines: Vec<&str> = log.lines().collect();
+            // The consensus library tells of every task that ends.
+            let lines = log.lines().filter(|line| !line.contains("\"target\":\"openraft"));
+            let lines: Vec<&str> = lines.collect();
             let end = lines.len().saturating_sub(LINES_SHOWN);
             eprintln!("--- node {node}\n{}", lines[end..].join("\n"));
         }

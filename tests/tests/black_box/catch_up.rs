@@ -21,6 +21,8 @@ const LOG_DISK_BYTES_MAX: u64 = 5 * (32 << 20);
 /// Conversations that the messages go to, enough to use every group.
 const CONVERSATIONS: usize = 16;
 const BATCH: usize = 500;
+/// Bytes of a message: with these the default makes each group's log several times as long as its limit.
+const TEXT_BYTES: usize = 512;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_catches_up_by_snapshot_and_a_lost_one_is_replaced() {
@@ -84,7 +86,7 @@ struct Written {
 
 impl Written {
     fn text(number: usize) -> String {
-        format!("message number {number}")
+        format!("message number {number:>TEXT_BYTES$}")
     }
 
     /// Writes to all conversations in turn; `count` is a multiple of their number or made one.

@@ -68,7 +68,9 @@ async fn a_node_that_is_asked_to_end_hands_over_its_groups_and_exits_with_0() {
             .stderr(Stdio::null())
             .spawn();
         let mut child = child.unwrap();
-        let process = Process::of(child.id().try_into().unwrap(), &cluster.dir()).unwrap();
+        let pid = child.id().try_into().unwrap();
+        // The system shows a new process's command line a moment after its start.
+        let process = until("a process runs", async || Process::of(pid, &cluster.dir())).await;
         let led = until("a node leads a group", async || {
             let leads = leads(&cluster, node).await;
             (!leads.is_empty()).then_some(leads)
@@ -108,14 +110,14 @@ async fn leads(cluster: &Cluster, node: u64) -> Vec<u32> {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_the_quota_is_refused_with_a_time_to_come_back() {
     let cluster = Cluster::start_with(Setup {
-        limits: "tenant_messages_per_second = 5",
+        limits: "tenant_messages_per_second = 2",
         ..Setup::default()
     })
     .await;
     let conversation = create(&cluster).await;
     let mut context = cluster.context("platform", TENANT, Some(1));
     // Shorter than the server asks to wait: the refusal is returned rather than waited out.
-    context.timeouts.call = std::time::Duration::from_millis(1);
+    context.timeouts.call = std::time::Duration::from_millis(250);
     let impatient = connect(context).await;
     let refusal = until("the quota is used up", async || {
         let sent = impatient.append(message(&conversation, "one of many")).await;
@@ -135,7 +137,7 @@ async fn more_than_the_quota_is_refused_with_a_time_to_come_back() {
     let theirs = other.create_conversation(request).await.unwrap().conversation.id;
     assert_eq!(other.append(message(&theirs, "text")).await.unwrap().seq, 1);
     let patient = cluster.client_of(1, TENANT).await;
-    for _ in 0..20 {
+    for _ in 0..5 {
         patient
             .append(message(&conversation, "waits its turn"))
             .await
