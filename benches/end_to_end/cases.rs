@@ -13,13 +13,13 @@ use crate::VALUE_BYTES;
 use crate::measure::Load;
 
 /// The purpose of everything here.
-pub const PURPOSE: &str = "support";
+pub(crate) const PURPOSE: &str = "support";
 const PAGE: i32 = 50;
 const BATCH: usize = 256;
 
 /// One load.
 #[derive(Clone, Copy)]
-pub enum Case {
+pub(crate) enum Case {
     /// AppendMessage, so many at once.
     Unary(usize),
     /// StreamAppend in one conversation with so many unacknowledged.
@@ -35,7 +35,7 @@ pub enum Case {
 type Latencies = Result<Vec<Duration>, ClientError>;
 
 impl Case {
-    pub const ALL: [Case; 9] = [
+    pub(crate) const ALL: [Case; 9] = [
         Case::Unary(1),
         Case::Unary(64),
         Case::Unary(256),
@@ -47,7 +47,7 @@ impl Case {
         Case::Page(64),
     ];
 
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             Case::Unary(at_once) => format!("AppendMessage, {at_once} in flight"),
             Case::Stream(window) => format!("StreamAppend, 1 conversation, {window} in flight"),
@@ -59,7 +59,7 @@ impl Case {
         }
     }
 
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         client: &Client,
         ids: &[String],

@@ -9,9 +9,9 @@ use std::time::Duration;
 use eunoe_client::{Client, Context, Pem};
 
 /// Nodes of the cluster.
-pub const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 
-pub struct Cluster {
+pub(crate) struct Cluster {
     dir: tempfile::TempDir,
     eunoe: PathBuf,
     pids: Vec<u64>,
@@ -20,9 +20,9 @@ pub struct Cluster {
 
 /// What all nodes together have spent so far.
 #[derive(Clone, Copy)]
-pub struct Counters {
-    pub cpu: Duration,
-    pub syncs: u64,
+pub(crate) struct Counters {
+    pub(crate) cpu: Duration,
+    pub(crate) syncs: u64,
 }
 
 impl Sub for Counters {
@@ -37,7 +37,7 @@ impl Sub for Counters {
 }
 
 impl Cluster {
-    pub fn start() -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start() -> Result<Self, Box<dyn Error>> {
         let dir = tempfile::tempdir()?;
         let eunoe = binaries()?.join("eunoe");
         let started = Command::new(&eunoe)
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     /// How to talk to it.
-    pub fn context(&self) -> Result<Context, Box<dyn Error>> {
+    pub(crate) fn context(&self) -> Result<Context, Box<dyn Error>> {
         self.context_of(self.endpoints.clone())
     }
 
@@ -95,7 +95,7 @@ impl Cluster {
         ))
     }
 
-    pub async fn counters(&self) -> Result<Counters, Box<dyn Error>> {
+    pub(crate) async fn counters(&self) -> Result<Counters, Box<dyn Error>> {
         let ticks: u64 = self
             .pids
             .iter()

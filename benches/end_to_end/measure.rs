@@ -5,16 +5,16 @@ use std::time::Duration;
 use crate::cluster::{Counters, NODES};
 
 /// What a load did, as its clients saw it.
-pub struct Load {
+pub(crate) struct Load {
     /// Messages appended, or pages read.
-    pub done: u64,
+    pub(crate) done: u64,
     /// How long it ran.
-    pub wall: Duration,
+    pub(crate) wall: Duration,
     /// The time of each call, or of each message's ack.
-    pub latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
-pub struct Figures {
+pub(crate) struct Figures {
     name: String,
     per_second: f64,
     p50: Duration,
@@ -25,7 +25,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub fn new(name: String, mut load: Load, spent: Counters) -> Self {
+    pub(crate) fn new(name: String, mut load: Load, spent: Counters) -> Self {
         load.latencies.sort_unstable();
         let at = |percent: usize| {
             let last = load.latencies.len().saturating_sub(1);
@@ -49,19 +49,19 @@ impl Figures {
 
 /// All cases of one run.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Figures>,
 }
 
 impl Table {
-    pub fn add(&mut self, figures: Figures) {
+    pub(crate) fn add(&mut self, figures: Figures) {
         eprintln!("{} done", figures.name);
         self.rows.push(figures);
     }
 
     /// The first row is what the others are compared with.
     #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let base = self.rows.first().map_or(1.0, |row| row.per_second);
         println!(
             "| case | per second | × first | p50 ms | p99 ms | server CPU µs, 3 nodes | syncs/s and node | per sync |"

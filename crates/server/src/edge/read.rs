@@ -132,7 +132,7 @@ impl Edge {
     ) -> ApiResult<MessagePage> {
         let seqs = || sealed.messages.iter().map(|(seq, _)| *seq);
         let newest = seqs().max().unwrap_or(Seq(0));
-        let next = match seqs().last() {
+        let next = match seqs().next_back() {
             Some(last) if backward && last > Seq(1) => Some(Seq(last.0 - 1)),
             Some(last) if !backward && last < head => Some(Seq(last.0 + 1)),
             Some(_) | None => None,

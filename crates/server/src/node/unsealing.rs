@@ -85,10 +85,8 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
 async fn forget_others(shared: &Arc<Shared>, current: Slot) -> Result<(), NodeError> {
     let vault = Arc::clone(&shared.vault);
     blocking(move || {
-        let stale = vault.list()?.into_iter().filter(|slot| *slot != current);
-        stale
-            .map(|slot| vault.destroy(slot).map(drop))
-            .collect::<Result<(), VaultError>>()
+        let mut stale = vault.list()?.into_iter().filter(|slot| *slot != current);
+        stale.try_for_each(|slot| vault.destroy(slot).map(drop))
     })
     .await??;
     Ok(())

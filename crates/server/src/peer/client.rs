@@ -90,13 +90,10 @@ impl PeerClient {
                 0 => ChangeOutcome::Done,
                 leader => ChangeOutcome::NotLeader(Some(NodeId(leader))),
             },
-            Ok(Err(status)) => match status.code() {
-                _ if had_no_effect(&status) => ChangeOutcome::Unreachable,
-                Code::Aborted => ChangeOutcome::NotLeader(None),
-                Code::FailedPrecondition => ChangeOutcome::Refused,
-                _ => ChangeOutcome::Unknown,
-            },
-            Err(_) => ChangeOutcome::Unknown,
+            Ok(Err(status)) if had_no_effect(&status) => ChangeOutcome::Unreachable,
+            Ok(Err(status)) if status.code() == Code::Aborted => ChangeOutcome::NotLeader(None),
+            Ok(Err(status)) if status.code() == Code::FailedPrecondition => ChangeOutcome::Refused,
+            Ok(Err(_)) | Err(_) => ChangeOutcome::Unknown,
         }
     }
 
