@@ -22,10 +22,13 @@ use crate::support::{Authority, Node};
 
 const SOON: Duration = Duration::from_secs(30);
 
+/// A snapshot that arrived whole, or what cut it.
+type Received = Result<Vec<u8>, io::ErrorKind>;
+
 /// Answers with what it was asked.
 #[derive(Clone, Default)]
 struct Echo {
-    snapshots: Arc<Mutex<Vec<Result<Vec<u8>, io::ErrorKind>>>>,
+    snapshots: Arc<Mutex<Vec<Received>>>,
 }
 
 #[tonic::async_trait]
