@@ -73,7 +73,6 @@ async fn a_node_catches_up_by_snapshot_and_a_lost_one_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "known defect: a blank node that joined later starts under its old id and has forgotten its votes"]
 async fn a_node_that_joined_later_is_bound_to_its_disk_like_the_first_ones() {
     let mut cluster = Cluster::start().await;
     let new = cluster.add_node().await;

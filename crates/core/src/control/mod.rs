@@ -15,6 +15,7 @@ pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
 pub use query::{
     cluster_version, event, event_count, genesis, key_state, leaf_row, node, nodes, page, page_generation,
+    was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
 pub use row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};

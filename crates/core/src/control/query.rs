@@ -7,7 +7,7 @@ use eunoe_merkle::Frontier;
 use super::command::PageName;
 use super::row::{
     GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
-    page_key, version_key,
+    page_key, ram_set_prefix, version_key,
 };
 use crate::{ScanRange, StateView, table};
 
@@ -56,6 +56,19 @@ pub fn nodes(view: &dyn StateView) -> Result<Vec<NodeRow>, Fault> {
         bytes_max: limits::PAGE_BYTES_MAX,
     })?;
     rows.iter().map(|(_, row)| Ok(NodeRow::decode(row)?)).collect()
+}
+
+/// Whether any run of a node's process was given the root of this epoch.
+pub fn was_granted(view: &dyn StateView, epoch: u64, node: NodeId) -> Result<bool, Fault> {
+    let prefix = ram_set_prefix(epoch, node);
+    let rows = view.scan(&ScanRange {
+        from: &prefix,
+        to: &table::after_prefix(&prefix),
+        backward: false,
+        rows_max: 1,
+        bytes_max: limits::PAGE_BYTES_MAX,
+    })?;
+    Ok(!rows.is_empty())
 }
 
 /// A sealed interior page.

@@ -14,6 +14,7 @@ use eunoe_custody::{PreparedGenesis, prepare_genesis};
 use eunoe_raft::{GroupHandle, MembershipError, Node};
 use eunoe_types::{GroupId, NodeId};
 use eunoe_vault::Slot;
+use futures::future::join_all;
 
 use super::{NodeError, Shared};
 use crate::clock;
@@ -57,14 +58,35 @@ async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
 
 /// Whether a blank node may start under its id.
 pub(super) async fn may_start_blank(config: &Config, peers: &PeerClient) -> Result<(), NodeError> {
-    if config.join {
-        return Ok(());
+    let refused = if config.join {
+        first_others(config, peers)
+            .await
+            .iter()
+            .any(|state| state.knows_asker)
+    } else {
+        all_others(config, peers).await.iter().any(|state| state.genesis)
+    };
+    if refused {
+        Err(NodeError::BlankMember(config.node_id))
+    } else {
+        Ok(())
     }
-    let others = all_others(config, peers).await;
-    if others.iter().any(|state| state.genesis) {
-        return Err(NodeError::BlankMember(config.node_id));
+}
+
+/// Waits until some others answer: they do from the moment on that this node is admitted.
+async fn first_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
+    loop {
+        let others = config
+            .members
+            .iter()
+            .filter(|member| member.node_id != config.node_id);
+        let states = join_all(others.map(|member| peers.ping(member.node_id))).await;
+        let answered: Vec<PeerState> = states.into_iter().filter_map(Result::ok).collect();
+        if !answered.is_empty() {
+            return answered;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
 }
 
 /// Begins the groups that this node is the founder of, if they have not begun: group `g` is founded by member

@@ -202,7 +202,7 @@ fn operator(shared: &Arc<Shared>) -> Result<Operator, NodeError> {
         groups: shared.groups()?,
         peers: shared.peers.clone(),
         realm: shared.config.realm,
-        own: Box::new(move || peers::state(&own)),
+        own: Box::new(move || peers::state(&own, own.config.node_id)),
         log: shared.log.clone(),
         faults: shared.faults.clone(),
     })

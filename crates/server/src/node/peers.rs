@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use eunoe_core::control;
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
@@ -54,13 +55,26 @@ impl PeerHandler for Handler {
         drain::drain(&self.shared).await
     }
 
-    fn state(&self) -> PeerState {
-        state(&self.shared)
+    fn state(&self, asker: NodeId) -> PeerState {
+        state(&self.shared, asker)
     }
 }
 
-/// How this node is.
-pub(super) fn state(shared: &Shared) -> PeerState {
+/// Whether a node votes, or was given the root before. Unknown while the groups do not run.
+fn knows(shared: &Shared, node: NodeId) -> Option<bool> {
+    let control = shared.group(GroupId::CONTROL)?;
+    if control.leadership().members.is_voter(node) {
+        return Some(true);
+    }
+    let granted = control.with_view(|view| match control::genesis(view)? {
+        Some(genesis) => control::was_granted(view, genesis.epoch, node),
+        None => Ok(false),
+    });
+    granted.ok()?.ok()
+}
+
+/// How this node is, for `asker`.
+pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
     let groups = shared.groups().ok();
     let handles = groups.iter().flat_map(|groups| groups.all().cloned());
     PeerState {
@@ -69,5 +83,6 @@ pub(super) fn state(shared: &Shared) -> PeerState {
         begun: founding::begun(handles),
         genesis: shared.has_genesis(),
         draining: shared.is_draining(),
+        knows_asker: knows(shared, asker).unwrap_or_default(),
     }
 }

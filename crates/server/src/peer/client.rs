@@ -161,6 +161,7 @@ impl PeerClient {
                 begun: answer.begun.into_iter().map(GroupId).collect(),
                 genesis: answer.genesis,
                 draining: answer.draining,
+                knows_asker: answer.knows_asker,
             }),
             _ => Err(TransportError::Broken),
         }

@@ -28,6 +28,6 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Hands over all leaderships of this node, which takes none until it is restarted. Says which are left.
     async fn drain(&self) -> Vec<GroupId>;
 
-    /// How this node is.
-    fn state(&self) -> PeerState;
+    /// How this node is, for `asker`.
+    fn state(&self, asker: NodeId) -> PeerState;
 }

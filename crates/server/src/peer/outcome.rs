@@ -129,4 +129,6 @@ pub struct PeerState {
     pub genesis: bool,
     /// Whether it hands its leaderships over and takes none.
     pub draining: bool,
+    /// Whether the asking node votes, or was given the root before.
+    pub knows_asker: bool,
 }

@@ -253,14 +253,15 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         Ok(Response::new(DrainResponse { leader_of }))
     }
 
-    async fn ping(&self, _: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
-        let state = self.handler.state();
+    async fn ping(&self, request: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {
+        let state = self.handler.state(identity(&request)?.node);
         Ok(Response::new(PingResponse {
             node_id: self.own.0,
             unsealed: state.unsealed,
             begun: state.begun.iter().map(|group| group.0).collect(),
             genesis: state.genesis,
             draining: state.draining,
+            knows_asker: state.knows_asker,
         }))
     }
 }

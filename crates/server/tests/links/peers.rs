@@ -122,7 +122,7 @@ impl PeerHandler for Handler {
         vec![GroupId(2)]
     }
 
-    fn state(&self) -> PeerState {
+    fn state(&self, _asker: NodeId) -> PeerState {
         state()
     }
 }
@@ -134,6 +134,7 @@ fn state() -> PeerState {
         begun: vec![GroupId(0), GroupId(3)],
         genesis: true,
         draining: false,
+        knows_asker: true,
     }
 }
 
