@@ -1,12 +1,13 @@
 //! A node alone; a node that is asked to end; a node that is asked for too much.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use eunoe_client::types::{MessageInput, ParticipantKind};
 use eunoe_client::{ErrorCode, Retry, input};
-use eunoe_tests::cluster::{Cluster, Process, Setup, connect};
-use eunoe_tests::wait::{until, until_true};
+use eunoe_tests::cluster::{Cluster, Process, Setup, connect, programs};
+use eunoe_tests::wait::{PATIENCE, until};
 use rustix::process::Signal;
+use tokio::process::Command;
 
 use crate::load::Load;
 
@@ -60,15 +61,16 @@ async fn a_node_that_is_asked_to_end_hands_over_its_groups_and_exits_with_0() {
         // A child of this test, so that its exit code can be seen.
         cluster.terminate(node).await;
         let config = cluster.dir().join(format!("conf/node-{node}.toml"));
-        let child = Command::new(eunoe_tests::cluster::programs::eunoed())
+        let child = Command::new(programs::eunoed())
             .arg("--config")
             .arg(config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .kill_on_drop(true)
             .spawn();
         let mut child = child.unwrap();
-        let pid = child.id().try_into().unwrap();
+        let pid = child.id().unwrap().try_into().unwrap();
         // The system shows a new process's command line a moment after its start.
         let process = until("a process runs", async || Process::of(pid, &cluster.dir())).await;
         let led = until("a node leads a group", async || {
@@ -79,8 +81,8 @@ async fn a_node_that_is_asked_to_end_hands_over_its_groups_and_exits_with_0() {
         load.progress().advance(100).await;
 
         process.signal(Signal::TERM);
-        until_true("a node ends when it is asked to", async || !process.is_alive()).await;
-        let status = child.wait().unwrap();
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let status = ended.expect("a node ends when it is asked to").unwrap();
         assert_eq!(status.code(), Some(0), "{status}");
         let other = cluster.alive()[0];
         let groups = cluster.status_of(other).await.groups;
