@@ -26,12 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Waits until all other members answer. Members that do not are named in the log now and then.
 async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
     let mut states: BTreeMap<NodeId, PeerState> = BTreeMap::new();
-    let others: Vec<NodeId> = config
-        .members
-        .iter()
-        .map(|member| member.node_id)
-        .filter(|id| *id != config.node_id)
-        .collect();
+    let others = others(config);
     for round in 0u64.. {
         for id in &others {
             if !states.contains_key(id)
@@ -56,37 +51,35 @@ async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
     states.into_values().collect()
 }
 
-/// Whether a blank node may start under its id.
+/// Whether a blank node may start under its id. One member's word is enough to refuse; to allow it takes all members
+/// of a cluster that begins, and most of those that a joining node knows (it cannot know who was removed).
 pub(super) async fn may_start_blank(config: &Config, peers: &PeerClient) -> Result<(), NodeError> {
-    let refused = if config.join {
-        first_others(config, peers)
-            .await
-            .iter()
-            .any(|state| state.knows_asker)
-    } else {
-        all_others(config, peers).await.iter().any(|state| state.genesis)
-    };
-    if refused {
-        Err(NodeError::BlankMember(config.node_id))
-    } else {
-        Ok(())
-    }
-}
-
-/// Waits until some others answer: they do from the moment on that this node is admitted.
-async fn first_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
+    let others = others(config);
     loop {
-        let others = config
-            .members
-            .iter()
-            .filter(|member| member.node_id != config.node_id);
-        let states = join_all(others.map(|member| peers.ping(member.node_id))).await;
+        let states = join_all(others.iter().map(|id| peers.ping(*id))).await;
         let answered: Vec<PeerState> = states.into_iter().filter_map(Result::ok).collect();
-        if !answered.is_empty() {
-            return answered;
+        let refuses = |state: &PeerState| {
+            if config.join {
+                state.knows_asker
+            } else {
+                state.genesis
+            }
+        };
+        if answered.iter().any(refuses) {
+            return Err(NodeError::BlankMember(config.node_id));
+        }
+        let most = answered.len() * 2 > others.len();
+        if answered.len() == others.len() || (config.join && most) {
+            return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// All members but this one.
+fn others(config: &Config) -> Vec<NodeId> {
+    let ids = config.members.iter().map(|member| member.node_id);
+    ids.filter(|id| *id != config.node_id).collect()
 }
 
 /// Begins the groups that this node is the founder of, if they have not begun: group `g` is founded by member
