@@ -5,8 +5,9 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 . scripts/env.sh
 scripts/rocksdb.sh
-# The black-box tests start the programs, which are no dependency of theirs.
-cargo build --locked -p eunoe-server -p eunoe-cli --bins
+# The black-box tests start the programs, which are no dependency of theirs. The whole workspace builds them anyhow, and
+# with the features of its tests: building them apart before would compile everything twice.
+[ $# -eq 0 ] || cargo build --locked -p eunoe-server -p eunoe-cli --bins
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --workspace --no-fail-fast "$@"
     # nextest leaves the examples in the documentation out.
