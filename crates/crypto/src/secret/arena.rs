@@ -294,24 +294,25 @@ mod tests {
         assert!(arena.is_locked());
         let held = arena.store(&key(3)).expect("room");
         let address = held.cell.0.as_ptr() as usize;
-        let flags = vm_flags_of(address);
+        let (chunk, flags) = mapping_at(address);
         assert!(flags.contains("lo") && flags.contains("dd"), "{flags}");
-        assert!(!vm_flags_of(address - address % CHUNK_BYTES - 4096).contains("rd"));
+        let (guard, flags) = mapping_at(chunk - 1);
+        assert!(guard <= chunk - GUARD_BYTES && !flags.contains("rd"), "{flags}");
     }
 
-    /// The kernel's flags of the mapping at `address` (`/proc/self/smaps`).
-    fn vm_flags_of(address: usize) -> String {
+    /// Where the mapping at `address` begins, and the kernel's flags of it (`/proc/self/smaps`).
+    fn mapping_at(address: usize) -> (usize, String) {
         let smaps = std::fs::read_to_string("/proc/self/smaps").expect("procfs");
-        let mut inside = false;
+        let mut inside = None;
         for line in smaps.lines() {
             let range = line.split(' ').next().and_then(|range| range.split_once('-'));
             if let Some((Ok(from), Ok(to))) =
                 range.map(|(from, to)| (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)))
             {
-                inside = (from..to).contains(&address);
+                inside = (from..to).contains(&address).then_some(from);
             }
-            if inside && let Some(flags) = line.strip_prefix("VmFlags:") {
-                return flags.to_owned();
+            if let (Some(from), Some(flags)) = (inside, line.strip_prefix("VmFlags:")) {
+                return (from, flags.to_owned());
             }
         }
         panic!("no mapping at the address");

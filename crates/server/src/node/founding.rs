@@ -23,7 +23,7 @@ use crate::peer::{PeerClient, PeerState};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Waits until all other members answer. Members that do not are named in the log now and then.
+/// Waits until all other members have started. Those that have not are named in the log now and then.
 async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
     let mut states: BTreeMap<NodeId, PeerState> = BTreeMap::new();
     let others = others(config);
@@ -31,6 +31,7 @@ async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
         for id in &others {
             if !states.contains_key(id)
                 && let Ok(state) = peers.ping(*id).await
+                && state.started
             {
                 states.insert(*id, state);
             }

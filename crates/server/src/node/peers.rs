@@ -84,5 +84,6 @@ pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
         genesis: shared.has_genesis(),
         draining: shared.is_draining(),
         knows_asker: knows(shared, asker).unwrap_or_default(),
+        started: groups.is_some(),
     }
 }

@@ -162,6 +162,7 @@ impl PeerClient {
                 genesis: answer.genesis,
                 draining: answer.draining,
                 knows_asker: answer.knows_asker,
+                started: answer.started,
             }),
             _ => Err(TransportError::Broken),
         }

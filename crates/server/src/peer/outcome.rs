@@ -131,4 +131,6 @@ pub struct PeerState {
     pub draining: bool,
     /// Whether the asking node votes, or was given the root before.
     pub knows_asker: bool,
+    /// Whether its id is bound to the disk that it has, and its groups run.
+    pub started: bool,
 }

@@ -262,6 +262,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             genesis: state.genesis,
             draining: state.draining,
             knows_asker: state.knows_asker,
+            started: state.started,
         }))
     }
 }

@@ -135,6 +135,7 @@ fn state() -> PeerState {
         genesis: true,
         draining: false,
         knows_asker: true,
+        started: true,
     }
 }
 
