@@ -279,4 +279,6 @@ fn sealing_key(blob: &Block) -> SealingKey {
 }
 
 #[cfg(test)]
+mod golden_test;
+#[cfg(test)]
 mod tests;
