@@ -253,10 +253,7 @@ impl Edge {
 
     /// A conversation as it is now, for the answer to whoever changed it.
     async fn view(&self, id: &ConversationId) -> ApiResult<ConversationView> {
-        let data = self.inner.groups.of(id).read_barrier(BARRIER_TIMEOUT);
-        let (control, data) = tokio::join!(self.inner.keys.barrier(), data);
-        control?;
-        data?;
+        self.barriers(id).await?;
         self.open_conversation(id, self.rows(id)?)
     }
 

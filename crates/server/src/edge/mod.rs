@@ -122,6 +122,16 @@ impl Edge {
         tenant.ok_or_else(|| ApiError::not_found("tenant", "no such tenant"))
     }
 
+    /// Passes the barriers of a conversation's group and of the control group, side by side. Nothing is opened
+    /// unless both are passed (erasure.md R2).
+    async fn barriers(&self, conversation: &ConversationId) -> ApiResult<()> {
+        let data = self.inner.groups.of(conversation).read_barrier(BARRIER_TIMEOUT);
+        let (control, data) = tokio::join!(self.inner.keys.barrier(), data);
+        control?;
+        data?;
+        Ok(())
+    }
+
     fn incarnation(&self) -> ApiResult<Incarnation> {
         if let Some(known) = self.inner.incarnation.get() {
             return Ok(*known);

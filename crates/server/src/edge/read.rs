@@ -11,7 +11,7 @@ use eunoe_types::{ConversationId, Fault, MessageId, Seq, TenantId, TimeMs, limit
 use super::cache::Known;
 use super::opening::SealedPage;
 use super::tokens::MessagesPage;
-use super::{ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, MessageView, Position};
+use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position};
 
 /// How a caller names a message.
 pub enum MessageRef {
@@ -164,9 +164,7 @@ impl Edge {
     ) -> ApiResult<Arc<Known>> {
         let tenant = self.tenant_of_read(tenant).await?;
         let id = self.resolve(&tenant, name).await?;
-        let data = self.inner.groups.of(&id).read_barrier(BARRIER_TIMEOUT);
-        let (_, data) = tokio::join!(self.inner.keys.barrier(), data);
-        data?;
+        self.barriers(&id).await?;
         let known = self.conversation(&tenant, &id, "conversation").await?;
         known.purpose(purpose)?;
         Ok(known)
