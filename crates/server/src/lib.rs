@@ -8,6 +8,7 @@ pub mod config;
 pub mod edge;
 pub mod groups;
 pub mod grpc;
+mod hex;
 pub mod keys;
 pub mod node;
 pub mod peer;

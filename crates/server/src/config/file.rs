@@ -1,5 +1,6 @@
 //! The file as it is written; `mod.rs` has what it means.
 
+use crate::hex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -79,7 +80,8 @@ fn default_data_groups() -> u32 {
 
 impl File {
     pub(super) fn read(self) -> Result<Config, ConfigError> {
-        let realm = hex(&self.realm).ok_or_else(|| ConfigError::field("realm", "must be 32 hex digits"))?;
+        let realm =
+            hex::bytes(&self.realm).ok_or_else(|| ConfigError::field("realm", "must be 32 hex digits"))?;
         let members = self.members.into_iter().enumerate();
         let members = members
             .map(|(index, member)| member.read(index))
@@ -105,7 +107,7 @@ impl File {
 
 impl MemberFile {
     fn read(self, index: usize) -> Result<Member, ConfigError> {
-        let Some(spki_sha256) = hex(&self.spki_sha256) else {
+        let Some(spki_sha256) = hex::bytes(&self.spki_sha256) else {
             return Err(ConfigError::field(
                 &format!("members[{index}].spki_sha256"),
                 "must be 64 hex digits",
@@ -162,17 +164,4 @@ impl LimitsFile {
                 .unwrap_or(default.streams_per_connection),
         }
     }
-}
-
-/// `N` bytes from exactly `2 N` hex digits.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
-        .collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits
-        .chunks_exact(2)
-        .map(|pair| (pair[0] << 4) | pair[1])
-        .collect();
-    bytes.try_into().ok().filter(|_| digits.len() == 2 * N)
 }

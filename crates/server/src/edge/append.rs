@@ -1,7 +1,6 @@
 //! Appending: from a checked message to sealed sections, to an operation, to an ack.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use eunoe_core::data::{
     self, Append, Appended, KeySetRef, NewParticipant, Operation, ParticipantKind, ParticipantRef, Profile,
@@ -19,9 +18,6 @@ use super::content::{self, PartInput, ROW_PARTICIPANT};
 use super::{ApiError, ApiResult, Edge, Person, Position, with_nonces};
 use crate::clock;
 use crate::groups::Submitted;
-
-/// How long a message waits for room before the call is refused.
-const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A message to append, checked against the limits.
 pub struct MessageInput {
@@ -88,7 +84,7 @@ impl Edge {
     /// Appends one message.
     pub async fn append(&self, tenant: &TenantId, message: MessageInput) -> ApiResult<Ack> {
         self.inner.quota.take(tenant, 1)?;
-        let tenant = self.tenant_of_append(tenant).await?;
+        let tenant = self.known_tenant(tenant).await?;
         let sealed = self.seal_message(&tenant, message).await?;
         let submitted = self
             .inner
@@ -97,11 +93,6 @@ impl Edge {
         self.acknowledge(&sealed, submitted)
             .await?
             .map_err(|rejection| refused(&rejection))
-    }
-
-    /// A tenant without keys has no conversation to append to.
-    pub(super) async fn tenant_of_append(&self, tenant: &TenantId) -> ApiResult<Arc<Tenant>> {
-        self.tenant_of_read(tenant).await
     }
 
     /// Seals a message for its place. Keys that it needs are made.
@@ -170,12 +161,7 @@ impl Edge {
 
     /// Hands in a sealed message, waiting for room.
     pub(super) async fn submit(&self, sealed: &Sealed, after: Option<MessageId>) -> ApiResult<Submitted> {
-        let deadline = Instant::now() + ROOM_TIMEOUT;
-        Ok(self
-            .inner
-            .groups
-            .submit(&sealed.known.id, sealed.operation(after), deadline)
-            .await?)
+        self.hand_in(&sealed.known.id, sealed.operation(after)).await
     }
 
     fn ack(&self, sealed: &Sealed, appended: &Appended) -> ApiResult<Ack> {

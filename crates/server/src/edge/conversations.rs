@@ -1,7 +1,5 @@
 //! Conversations: created once per name, listed by the people in them, closed for good.
 
-use std::time::{Duration, Instant};
-
 use eunoe_core::data::{
     self, ConversationRow, ConversationState, CreateConversation, HeadRow, NewParticipant, Operation,
     ParticipantRow, Profile, Reply,
@@ -15,8 +13,6 @@ use super::tokens::{decode_conversation, encode_conversation};
 use super::{ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, Opened, ParticipantView, Person};
 use crate::clock;
 use crate::groups::SubmitError;
-
-const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Conversations that may be looked at for one page, those that are left out included.
 const LOOKED_AT_MAX: usize = 4_000;
@@ -154,8 +150,7 @@ impl Edge {
     }
 
     async fn carry_out(&self, id: &ConversationId, operation: Vec<u8>) -> ApiResult<Reply> {
-        let deadline = Instant::now() + ROOM_TIMEOUT;
-        let submitted = self.inner.groups.submit(id, operation, deadline).await?;
+        let submitted = self.hand_in(id, operation).await?;
         Ok(submitted.await.unwrap_or(Err(SubmitError::Unknown))?)
     }
 
@@ -204,7 +199,7 @@ impl Edge {
         token: Option<&str>,
     ) -> ApiResult<(Vec<ConversationView>, Option<String>)> {
         let after = token.map(decode_conversation).transpose()?;
-        let tenant = self.tenant_of_read(tenant).await?;
+        let tenant = self.known_tenant(tenant).await?;
         self.barrier_of_all().await?;
         let Some(kid) = self.inner.keys.known_subject(&tenant, subject)? else {
             return Err(ApiError::not_found("subject", "no such subject"));

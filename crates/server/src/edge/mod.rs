@@ -17,18 +17,18 @@ mod typing;
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eunoe_core::control;
 use eunoe_core::data::ParticipantKind;
 use eunoe_crypto::{Entropy, OsEntropy, PooledEntropy};
 use eunoe_custody::Tenant;
-use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId, TimeMs};
+use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::groups::Groups;
-use crate::keys::Keys;
+use crate::groups::{Groups, Submitted};
+use crate::keys::{self, Keys};
 use crate::peer::PeerClient;
 
 pub use append::{Ack, MessageInput};
@@ -44,7 +44,9 @@ pub use tail::{TailEvent, TailStart};
 pub use tokens::Position;
 
 /// How long a call waits for a group's read position.
-const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
+const BARRIER_TIMEOUT: Duration = keys::BARRIER_TIMEOUT;
+/// How long an operation waits for room before its call is refused.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Typing notices that may be on their way to other nodes at once.
 const RELAYS_MAX: usize = 256;
@@ -111,8 +113,8 @@ impl Edge {
         }
     }
 
-    /// The tenant of a read: one that has no keys has nothing to be read.
-    async fn tenant_of_read(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
+    /// A tenant that has keys: one without has no conversation to be read or appended to.
+    async fn known_tenant(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
         if let Some(tenant) = self.inner.keys.known_tenant(id)? {
             return Ok(tenant);
         }
@@ -120,6 +122,16 @@ impl Edge {
         self.inner.keys.barrier().await?;
         let tenant = self.inner.keys.known_tenant(id)?;
         tenant.ok_or_else(|| ApiError::not_found("tenant", "no such tenant"))
+    }
+
+    /// Hands in an operation, waiting for room.
+    async fn hand_in(&self, conversation: &ConversationId, operation: Vec<u8>) -> ApiResult<Submitted> {
+        let deadline = Instant::now() + ROOM_TIMEOUT;
+        Ok(self
+            .inner
+            .groups
+            .submit(conversation, operation, deadline)
+            .await?)
     }
 
     /// Passes the barriers of a conversation's group and of the control group, side by side. Nothing is opened
@@ -152,9 +164,6 @@ impl Edge {
         })
     }
 }
-
-/// A moment, for answers.
-pub type Moment = TimeMs;
 
 /// Randomness for the nonces of sealed content (never for keys).
 fn with_nonces<T>(use_them: impl FnOnce(&mut dyn Entropy) -> T) -> T {

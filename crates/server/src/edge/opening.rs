@@ -113,6 +113,7 @@ impl Edge {
     ) -> ApiResult<Vec<PartView>> {
         let realm = self.inner.keys.unsealed()?.realm();
         let mut parts: Vec<Option<PartView>> = Vec::new();
+        let mut some_erased = false;
         for (number, section) in (0u8..).zip(&row.sections) {
             let (set, refs) = sets
                 .get(&section.key_set)
@@ -125,6 +126,7 @@ impl Edge {
                 day: set.day,
             };
             let Some(key) = self.inner.keys.content_key(refs)? else {
+                some_erased = true;
                 continue;
             };
             let content = open(&key, &place, &section.envelope).map_err(unopened)?;
@@ -144,31 +146,15 @@ impl Edge {
             about: Vec::new(),
         };
         let all_opened = parts.iter().all(Option::is_some);
-        let sections_read = row.sections.len();
         let mut parts: Vec<PartView> = parts
             .into_iter()
             .map(|part| part.unwrap_or_else(erased))
             .collect();
-        if all_opened && !parts.is_empty() && self.some_section_erased(row, sets)? && sections_read > 1 {
+        if some_erased && all_opened && !parts.is_empty() {
             // The last parts of the message are erased; how many they were died with them.
             parts.push(erased());
         }
         Ok(parts)
-    }
-
-    fn some_section_erased(
-        &self,
-        row: &MessageRow,
-        sets: &HashMap<u32, (&KeySetRow, KeyRefs)>,
-    ) -> ApiResult<bool> {
-        for section in &row.sections {
-            if let Some((_, refs)) = sets.get(&section.key_set)
-                && self.inner.keys.content_key(refs)?.is_none()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// A participant's reference.

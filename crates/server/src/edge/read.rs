@@ -162,7 +162,7 @@ impl Edge {
         name: &ConversationName,
         purpose: &str,
     ) -> ApiResult<Arc<Known>> {
-        let tenant = self.tenant_of_read(tenant).await?;
+        let tenant = self.known_tenant(tenant).await?;
         let id = self.resolve(&tenant, name).await?;
         self.barriers(&id).await?;
         let known = self.conversation(&tenant, &id, "conversation").await?;

@@ -56,7 +56,7 @@ impl Edge {
         Ok(Sequencer {
             edge: self.clone(),
             tenant_id: tenant.clone(),
-            tenant: self.tenant_of_append(tenant).await?,
+            tenant: self.known_tenant(tenant).await?,
             last: HashMap::new(),
         })
     }

@@ -18,7 +18,7 @@ impl Edge {
         active: bool,
     ) -> ApiResult<()> {
         self.inner.quota.take(tenant, 1)?;
-        let tenant = self.tenant_of_read(tenant).await?;
+        let tenant = self.known_tenant(tenant).await?;
         self.conversation(&tenant, id, "conversation_id").await?;
         let kid = self.inner.keys.known_subject(&tenant, &person.subject)?;
         let number = match kid {

@@ -16,6 +16,7 @@ use super::auth;
 use super::status::{Faults, to_status};
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
+use crate::hex;
 use crate::peer::{GroupChange, PeerClient, PeerState};
 use crate::tls::Role;
 
@@ -307,16 +308,8 @@ fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
             return Err(invalid(field, "must have 1 to 256 bytes"));
         }
     }
-    let mut spki_sha256 = [0; 32];
-    let digits = request.spki_sha256.as_bytes();
-    let malformed = || invalid("spki_sha256", "must be 64 hex digits");
-    if digits.len() != 64 {
-        return Err(malformed());
-    }
-    for (byte, pair) in spki_sha256.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| malformed())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed())?;
-    }
+    let spki_sha256 =
+        hex::bytes(&request.spki_sha256).ok_or_else(|| invalid("spki_sha256", "must be 64 hex digits"))?;
     Ok(NodeRow {
         id: NodeId(request.node_id),
         client_address: request.client_address,

@@ -8,6 +8,7 @@ use prost_types::Timestamp;
 use crate::edge::{
     ApiError, ApiResult, ConversationName, MessageInput, NewConversation, PartContent, PartInput, Person,
 };
+use crate::hex;
 
 /// A text of `min` to `max` bytes.
 fn bounded(field: &str, value: &str, min: usize, max: usize) -> ApiResult<()> {
@@ -34,17 +35,8 @@ pub(super) fn purpose(field: &str, value: String) -> ApiResult<String> {
 
 /// 32 lower-case hex digits.
 fn id16(field: &str, value: &str) -> ApiResult<[u8; 16]> {
-    let malformed = || ApiError::invalid(field, "must be 32 hex digits");
-    let digits = value.as_bytes();
-    let mut id = [0; 16];
-    if digits.len() != 32 || digits.iter().any(u8::is_ascii_uppercase) {
-        return Err(malformed());
-    }
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| malformed())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| malformed())?;
-    }
-    Ok(id)
+    let id = hex::bytes(value).filter(|_| !value.bytes().any(|digit| digit.is_ascii_uppercase()));
+    id.ok_or_else(|| ApiError::invalid(field, "must be 32 hex digits"))
 }
 
 /// A conversation's id.
