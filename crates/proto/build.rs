@@ -5,9 +5,10 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "eunoe/chat/v1/chat.proto",
     "eunoe/cluster/v1/cluster.proto",
+    "eunoe/erasure/v1/erasure.proto",
     "eunoe/peer/v1/peer.proto",
 ];
 

@@ -15,6 +15,11 @@ pub mod cluster {
     tonic::include_proto!("eunoe.cluster.v1");
 }
 
+/// Package `eunoe.erasure.v1`.
+pub mod erasure {
+    tonic::include_proto!("eunoe.erasure.v1");
+}
+
 /// Package `eunoe.peer.v1`.
 pub mod peer {
     tonic::include_proto!("eunoe.peer.v1");
