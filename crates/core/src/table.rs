@@ -38,6 +38,28 @@ pub(crate) const FRONTIER: u8 = 0x28;
 pub(crate) const RAM_SET: u8 = 0x29;
 /// Control group: generation of a leaf page whose key was replaced.
 pub(crate) const PAGE_GENERATION: u8 = 0x2a;
+/// Control group: keys below a key, by the kid of the one above.
+pub(crate) const KEY_CHILD: u8 = 0x2b;
+/// Control group: fenced keys that the current root still leads to, in the order of their fences.
+pub(crate) const FENCED: u8 = 0x2c;
+/// Control group: erasures by id.
+pub(crate) const ERASURE: u8 = 0x2d;
+/// Control group: ids of a tenant's erasures, in their order.
+pub(crate) const ERASURE_OF: u8 = 0x2e;
+/// Control group: the epoch, and the one that is being prepared.
+pub(crate) const EPOCH: u8 = 0x2f;
+/// Control group: leaf pages that the epoch under preparation replaces.
+pub(crate) const FROZEN: u8 = 0x30;
+/// Control group: generations of leaf pages whose rows are to be deleted.
+pub(crate) const SWEEP: u8 = 0x31;
+/// Control group: nodes that may hold roots.
+pub(crate) const HOLDER: u8 = 0x32;
+/// Control group: keys below fenced ones that an erasure has still to fence.
+pub(crate) const EXPAND: u8 = 0x33;
+/// Control group: what the epoch under preparation erases.
+pub(crate) const PENDING: u8 = 0x34;
+/// Control group: erasures whose old roots are not destroyed everywhere, by their last epoch.
+pub(crate) const REKEYED: u8 = 0x35;
 
 /// A key of `table` from its parts.
 pub(crate) fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use eunoe_types::Fault;
 
-use crate::StateView;
+use crate::{Row, ScanRange, StateView, table};
 
 /// An ordered set of writes: a value to put, or `None` to delete.
 pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -41,6 +41,50 @@ impl<'a> Txn<'a> {
             Some(change) => Ok(change.is_some()),
             None => Ok(self.view.get(key)?.is_some()),
         }
+    }
+
+    /// The first rows whose keys begin with `prefix` (and come after `after`), own writes included.
+    pub fn scan_prefix(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        rows_max: usize,
+    ) -> Result<Vec<Row>, Fault> {
+        // The first key after another is the same with a byte appended.
+        let from = after.map_or_else(|| prefix.to_vec(), |key| [key, &[0]].concat());
+        self.merged(&from, &table::after_prefix(prefix), false, rows_max)
+    }
+
+    /// The last row whose key begins with `prefix`, own writes included.
+    pub fn last_with_prefix(&self, prefix: &[u8]) -> Result<Option<Row>, Fault> {
+        Ok(self.merged(prefix, &table::after_prefix(prefix), true, 1)?.pop())
+    }
+
+    fn merged(&self, from: &[u8], to: &[u8], backward: bool, rows_max: usize) -> Result<Vec<Row>, Fault> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let own = || self.changes.range(from.to_vec()..to.to_vec());
+        // Each own write may hide one stored row, so that many more are looked at.
+        let stored = self.view.scan(&ScanRange {
+            from,
+            to,
+            backward,
+            rows_max: rows_max + own().count(),
+            bytes_max: usize::MAX,
+        })?;
+        let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();
+        for (key, change) in own() {
+            match change {
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
+            };
+        }
+        Ok(if backward {
+            rows.into_iter().rev().take(rows_max).collect()
+        } else {
+            rows.into_iter().take(rows_max).collect()
+        })
     }
 
     /// Puts a value.

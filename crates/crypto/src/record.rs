@@ -32,6 +32,8 @@ pub struct KeyRecord {
     pub generations: Vec<KeyGeneration>,
     /// Reserved (legal hold); 0.
     pub flags: u8,
+    /// The index row that leads to it, so that both are found when it is erased.
+    pub locator: Option<Locator>,
     /// The blind of its public commitment; a subject's is in its index row instead.
     pub blind: Option<SecretKey>,
 }
@@ -58,7 +60,7 @@ impl KeyRecord {
     /// The stored form, to be sealed.
     pub fn encode(&self) -> SecretBytes {
         // Enough room for everything: a vector that grows leaves secrets behind.
-        let mut e = Encoder::with_capacity(96 + self.generations.len() * 64);
+        let mut e = Encoder::with_capacity(136 + self.generations.len() * 64);
         e.u8(VERSION)
             .u8(self.kind.tag())
             .fixed(&self.kid.0)
@@ -71,6 +73,10 @@ impl KeyRecord {
             e.varint(generation.created.0);
         }
         encode_blind(&mut e, self.blind.as_ref());
+        match &self.locator {
+            None => e.u8(0),
+            Some(locator) => e.u8(1).fixed(&locator.0),
+        };
         SecretBytes::new(e.finish())
     }
 
@@ -82,6 +88,11 @@ impl KeyRecord {
         let (created_epoch, flags) = (d.varint()?, d.u8()?);
         let generations = decode_generations(&mut d)?;
         let blind = decode_blind(&mut d)?;
+        let locator = match d.u8()? {
+            0 => None,
+            1 => Some(Locator(d.array()?)),
+            unknown => return Err(DecodeError::UnknownTag(unknown)),
+        };
         d.finish()?;
         Ok(Self {
             kind,
@@ -90,6 +101,7 @@ impl KeyRecord {
             generations,
             flags,
             blind,
+            locator,
         })
     }
 }

@@ -9,6 +9,12 @@ pub enum KeyringError {
     /// This node has no root key now.
     #[error("the node is sealed: it holds no root key")]
     Sealed,
+    /// This node has not heard from the cluster for as long as keys may be used.
+    #[error("the key lease is over")]
+    LeaseOver,
+    /// The state is of another epoch than the root: the node is about to change over.
+    #[error("the root key is of another epoch than the state")]
+    StaleRoot,
     /// The root key is not the one that the control group names.
     #[error("the root key is not the one of the current epoch")]
     WrongRoot,

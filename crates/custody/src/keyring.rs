@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, GenesisRow};
+use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{
     ContentKey, IndexKind, IndexRecord, KeyArena, KeyRecord, KeyRefs, LeafName, Levels, Locator, LocatorKey,
     LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
@@ -12,9 +12,10 @@ use eunoe_crypto::{
 use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId};
 use quick_cache::sync::Cache;
 
+use crate::dead::DeadKeys;
 use crate::error::unopened;
 use crate::pages::{Pages, page_name};
-use crate::{HeldKey, KeyringError};
+use crate::{HeldKey, KeyringError, Lease, LeaseClock};
 
 /// How much a keyring keeps at hand. What does not fit is opened again when needed.
 #[derive(Clone, Copy, Debug)]
@@ -47,16 +48,38 @@ impl Default for KeyringLimits {
 pub struct Keyring {
     arena: KeyArena,
     limits: KeyringLimits,
-    unsealed: RwLock<Option<Arc<Unsealed>>>,
+    lease: Lease,
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    unsealed: Option<Arc<Unsealed>>,
+    /// A root that may become the current one.
+    next: Option<RootKey>,
+}
+
+/// What reconciling with applied state changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reconciled {
+    /// Nothing.
+    Unchanged,
+    /// Keys were fenced.
+    Fenced,
+    /// Another root is in use; the former and all that was opened with it is gone.
+    Switched,
+    /// Another root counts and is not here: the keyring is sealed.
+    Sealed,
 }
 
 impl Keyring {
     /// A sealed keyring that keeps its keys in `arena`.
-    pub fn new(arena: KeyArena, limits: KeyringLimits) -> Self {
+    pub fn new(arena: KeyArena, limits: KeyringLimits, clock: Arc<dyn LeaseClock>) -> Self {
         Self {
             arena,
             limits,
-            unsealed: RwLock::new(None),
+            lease: Lease::new(clock),
+            state: RwLock::default(),
         }
     }
 
@@ -65,26 +88,81 @@ impl Keyring {
         &self.arena
     }
 
-    /// The keys; an error while the node is sealed.
+    /// The lease under which keys may be used.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The keys; an error while the node is sealed or its lease is over.
     pub fn unsealed(&self) -> Result<Arc<Unsealed>, KeyringError> {
-        let state = self.unsealed.read().unwrap_or_else(PoisonError::into_inner);
-        state.clone().ok_or(KeyringError::Sealed)
+        let unsealed = self.read().unsealed.clone().ok_or(KeyringError::Sealed)?;
+        if self.lease.left_ms() == 0 {
+            return Err(KeyringError::LeaseOver);
+        }
+        Ok(unsealed)
+    }
+
+    /// Whether there is a root, under a lease or not.
+    pub fn holds_root(&self) -> bool {
+        self.read().unsealed.is_some()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the current root: checks that it is the one that the control group committed to.
     pub fn unseal(&self, view: &dyn StateView, root: &RootKey) -> Result<(), KeyringError> {
-        let genesis = control::genesis(view)?.ok_or(KeyringError::WrongRoot)?;
-        if root.commitment() != genesis.root_commit {
+        let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
+        if root.commitment() != epoch.root_commit {
             return Err(KeyringError::WrongRoot);
         }
-        let unsealed = Unsealed::new(&self.arena, self.limits, view, &genesis, root)?;
-        *self.unsealed.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(unsealed));
+        let unsealed = Unsealed::new(&self.arena, self.limits, view, &epoch, root)?;
+        self.write().unsealed = Some(Arc::new(unsealed));
         Ok(())
+    }
+
+    /// Keeps a root that may become the current one, in place of the last such.
+    pub fn keep_next(&self, root: RootKey) {
+        self.write().next = Some(root);
+    }
+
+    /// Follows applied state: learns fences, changes over to the next root, or seals itself. To be called after every
+    /// apply and install of the control group, before anybody is told of the new position (erasure.md R4).
+    pub fn reconcile(&self, view: &dyn StateView) -> Result<Reconciled, KeyringError> {
+        let Some(unsealed) = self.read().unsealed.clone() else {
+            return Ok(Reconciled::Unchanged);
+        };
+        let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
+        if (epoch.epoch, epoch.attempt) == (unsealed.epoch, unsealed.attempt) {
+            let fenced = unsealed.learn_fences(view)?;
+            return Ok(if fenced {
+                Reconciled::Fenced
+            } else {
+                Reconciled::Unchanged
+            });
+        }
+        let next = self.write().next.take();
+        let changed = match next.filter(|root| root.commitment() == epoch.root_commit) {
+            Some(root) => Some(Unsealed::new(&self.arena, self.limits, view, &epoch, &root)?),
+            None => None,
+        };
+        let reconciled = if changed.is_some() {
+            Reconciled::Switched
+        } else {
+            Reconciled::Sealed
+        };
+        self.write().unsealed = changed.map(Arc::new);
+        Ok(reconciled)
     }
 
     /// Forgets every key. Tasks that hold one finish with it.
     pub fn seal(&self) {
-        *self.unsealed.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.write() = State::default();
     }
 }
 
@@ -93,6 +171,7 @@ pub struct Tenant {
     id: TenantId,
     key: Arc<HeldKey>,
     locators: LocatorKey,
+    lookup: LookupKey,
 }
 
 impl Tenant {
@@ -104,6 +183,11 @@ impl Tenant {
     /// The tenant's own key.
     pub fn key(&self) -> &HeldKey {
         &self.key
+    }
+
+    /// What ids of erasures and MACs of their requests come from.
+    pub fn lookup(&self) -> &LookupKey {
+        &self.lookup
     }
 
     pub(crate) fn subject_locator(&self, subject: &str) -> Locator {
@@ -132,8 +216,10 @@ pub struct Conversation {
 pub struct Unsealed {
     realm: Realm,
     epoch: u64,
+    attempt: u64,
     arena: KeyArena,
     pages: Pages,
+    dead: DeadKeys,
     locator_root: SecretKey,
     root_locator: LocatorKey,
     tenants_max: usize,
@@ -149,9 +235,10 @@ impl Unsealed {
         arena: &KeyArena,
         limits: KeyringLimits,
         view: &dyn StateView,
-        genesis: &GenesisRow,
+        epoch: &EpochRow,
         root: &RootKey,
     ) -> Result<Self, KeyringError> {
+        let genesis = control::genesis(view)?.ok_or(KeyringError::WrongRoot)?;
         let levels =
             Levels::new(genesis.levels).map_err(|_| Fault::broken("the key trees' depth is malformed"))?;
         let sealed = control::page(view, page_name(PageId::META))?
@@ -160,8 +247,10 @@ impl Unsealed {
             .map_err(unopened("the locator page"))?;
         Ok(Self {
             realm: genesis.realm,
-            epoch: genesis.epoch,
+            epoch: epoch.epoch,
+            attempt: epoch.attempt,
             arena: arena.clone(),
+            dead: DeadKeys::read(view)?,
             pages: Pages::new(genesis.realm, levels, arena.clone(), root),
             root_locator: LocatorKey::root(arena, &meta.locator_root)?,
             locator_root: meta.locator_root,
@@ -188,35 +277,75 @@ impl Unsealed {
         &self.pages
     }
 
+    pub(crate) fn locator_root(&self) -> &SecretKey {
+        &self.locator_root
+    }
+
+    /// Whether a key is fenced. One that is erased altogether is not known as anything.
+    pub fn is_fenced(&self, kid: &Kid) -> bool {
+        self.dead.contains(kid)
+    }
+
+    fn is_dead(&self, refs: &KeyRefs) -> bool {
+        refs.as_slice()
+            .iter()
+            .any(|key_ref| self.dead.contains(&key_ref.kid))
+    }
+
+    /// Learns new fences; says whether there were any. What was cached for them goes.
+    fn learn_fences(&self, view: &dyn StateView) -> Result<bool, KeyringError> {
+        let fenced = self.dead.learn(view)?;
+        for kid in &fenced {
+            self.records.remove(kid);
+            self.conversations.remove(&ConversationId(kid.0));
+        }
+        if !fenced.is_empty() {
+            self.content_keys.retain(|refs, _| !self.is_dead(refs));
+        }
+        Ok(!fenced.is_empty())
+    }
+
+    /// An error unless `view` is of the epoch whose root this is: under another root, pages and rows are other ones,
+    /// and a key that lives would seem not to.
+    pub(crate) fn check_epoch(&self, view: &dyn StateView) -> Result<(), KeyringError> {
+        match control::epoch(view)? {
+            Some(epoch) if (epoch.epoch, epoch.attempt) == (self.epoch, self.attempt) => Ok(()),
+            Some(_) | None => Err(KeyringError::StaleRoot),
+        }
+    }
+
     pub(crate) fn root_locator(&self) -> &LocatorKey {
         &self.root_locator
     }
 
     /// A tenant by its name.
     pub fn tenant(&self, view: &dyn StateView, id: &TenantId) -> Result<Option<Arc<Tenant>>, KeyringError> {
-        if let Some(known) = self
+        let known = self
             .tenants
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(id)
-        {
-            return Ok(Some(known.clone()));
+            .cloned();
+        if let Some(known) = known.filter(|tenant| !self.dead.contains(&tenant.key.kid())) {
+            return Ok(Some(known));
         }
         let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
         let Some(kid) = self.find(view, locator)? else {
             return Ok(None);
         };
-        let Some(key) = self.key(view, kid)? else {
+        // A fenced tenant can still be named: its erasure is asked about.
+        let Some(record) = self.record(view, kid)? else {
             return Ok(None);
         };
+        let key = Arc::new(HeldKey::new(&self.arena, &record)?);
         let first = key
             .first()
             .ok_or_else(|| Fault::broken("a key record has no key"))?;
-        let locators = LocatorKey::tenant(&self.arena, &self.locator_root, first)?;
         let tenant = Arc::new(Tenant {
             id: id.clone(),
-            key: key.clone(),
-            locators,
+            locators: LocatorKey::tenant(&self.arena, &self.locator_root, first)?,
+            lookup: LookupKey::derive(&self.arena, first)?,
+            key,
         });
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= self.tenants_max {
@@ -258,11 +387,8 @@ impl Unsealed {
         self.find(view, tenant.bucket_locator(name))
     }
 
-    /// A record key by its kid; none when it does not exist or is erased.
-    pub fn key(&self, view: &dyn StateView, kid: Kid) -> Result<Option<Arc<HeldKey>>, KeyringError> {
-        if let Some(held) = self.records.get(&kid) {
-            return Ok(Some(held));
-        }
+    /// A key's record, fenced or not; none when it does not exist or is erased.
+    pub(crate) fn record(&self, view: &dyn StateView, kid: Kid) -> Result<Option<KeyRecord>, KeyringError> {
         let Some(content) = self.row(view, &LeafName::Key(kid))? else {
             return Ok(None);
         };
@@ -270,17 +396,34 @@ impl Unsealed {
         if record.kid != kid {
             return Err(Fault::broken("a key record is filed under another name").into());
         }
+        Ok(Some(record))
+    }
+
+    /// A record key by its kid; none when it does not exist, is fenced or is erased.
+    pub fn key(&self, view: &dyn StateView, kid: Kid) -> Result<Option<Arc<HeldKey>>, KeyringError> {
+        if self.dead.contains(&kid) {
+            return Ok(None);
+        }
+        if let Some(held) = self.records.get(&kid) {
+            return Ok(Some(held));
+        }
+        let Some(record) = self.record(view, kid)? else {
+            return Ok(None);
+        };
         let held = Arc::new(HeldKey::new(&self.arena, &record)?);
         self.records.insert(kid, held.clone());
         Ok(Some(held))
     }
 
-    /// The content key of these refs; none when one of them does not exist or is erased.
+    /// The content key of these refs; none when one of them does not exist, is fenced or is erased.
     pub fn content_key(
         &self,
         view: &dyn StateView,
         refs: &KeyRefs,
     ) -> Result<Option<Arc<ContentKey>>, KeyringError> {
+        if self.is_dead(refs) {
+            return Ok(None);
+        }
         if let Some(key) = self.content_keys.get(refs) {
             return Ok(Some(key));
         }
@@ -303,13 +446,13 @@ impl Unsealed {
         Ok(Some(key))
     }
 
-    /// A conversation's own keys; none when it does not exist or is erased.
+    /// A conversation's own keys; none when it does not exist, is fenced or is erased.
     pub fn conversation(
         &self,
         view: &dyn StateView,
         id: &ConversationId,
     ) -> Result<Option<Arc<Conversation>>, KeyringError> {
-        if let Some(known) = self.conversations.get(id) {
+        if let Some(known) = self.held_conversation(id) {
             return Ok(Some(known));
         }
         let Some(key) = self.key(view, id.kid())? else {
@@ -324,33 +467,41 @@ impl Unsealed {
         Ok(Some(conversation))
     }
 
-    /// A subject's kid, if it is in memory: what [`Self::subject`] would answer without looking at any state.
+    /// A subject's kid, if it is in memory and in use: what [`Self::subject`] would answer without looking at any
+    /// state.
     pub fn held_subject(&self, tenant: &Tenant, subject: &str) -> Option<Kid> {
-        self.index.get(&tenant.subject_locator(subject))
+        self.held_index(tenant.subject_locator(subject))
     }
 
-    /// A retention bucket's kid, if it is in memory.
+    /// A retention bucket's kid, if it is in memory and in use.
     pub fn held_bucket(&self, tenant: &Tenant, name: &[u8]) -> Option<Kid> {
-        self.index.get(&tenant.bucket_locator(name))
+        self.held_index(tenant.bucket_locator(name))
     }
 
-    /// A record key, if it is in memory.
+    /// A record key, if it is in memory and in use.
     pub fn held_key(&self, kid: Kid) -> Option<Arc<HeldKey>> {
-        self.records.get(&kid)
+        self.records.get(&kid).filter(|_| !self.dead.contains(&kid))
     }
 
-    /// A content key, if it is in memory.
+    /// A content key, if it is in memory and in use.
     pub fn held_content_key(&self, refs: &KeyRefs) -> Option<Arc<ContentKey>> {
-        self.content_keys.get(refs)
+        self.content_keys.get(refs).filter(|_| !self.is_dead(refs))
     }
 
-    /// A conversation's own keys, if they are in memory.
+    /// A conversation's own keys, if they are in memory and in use.
     pub fn held_conversation(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
-        self.conversations.get(id)
+        self.conversations
+            .get(id)
+            .filter(|_| !self.dead.contains(&id.kid()))
     }
 
+    fn held_index(&self, locator: Locator) -> Option<Kid> {
+        self.index.get(&locator).filter(|kid| !self.dead.contains(kid))
+    }
+
+    /// What an index row leads to. A fenced key is named as long as no other one has taken its place.
     fn find(&self, view: &dyn StateView, locator: Locator) -> Result<Option<Kid>, KeyringError> {
-        if let Some(kid) = self.index.get(&locator) {
+        if let Some(kid) = self.held_index(locator) {
             return Ok(Some(kid));
         }
         let Some(content) = self.row(view, &LeafName::Index(locator))? else {
@@ -362,6 +513,7 @@ impl Unsealed {
     }
 
     fn row(&self, view: &dyn StateView, name: &LeafName) -> Result<Option<SecretBytes>, KeyringError> {
+        self.check_epoch(view)?;
         let page = self.pages.levels().leaf(name);
         let keys = self.pages.leaf(view, page)?;
         let tag = keys.tag(name);

@@ -6,14 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod dead;
+mod epoch;
 mod error;
 mod genesis;
 mod held;
 mod keyring;
+mod lease;
 mod pages;
 
 pub use create::PreparedKey;
+pub use epoch::{EpochPlan, PreparedEpoch};
 pub use error::KeyringError;
 pub use genesis::{PreparedGenesis, prepare_genesis};
 pub use held::HeldKey;
-pub use keyring::{Conversation, Keyring, KeyringLimits, Tenant, Unsealed};
+pub use keyring::{Conversation, Keyring, KeyringLimits, Reconciled, Tenant, Unsealed};
+pub use lease::{Lease, LeaseClock};

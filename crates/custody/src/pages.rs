@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, PageName};
-use eunoe_crypto::{ARITY, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
+use eunoe_crypto::{ARITY, ChildKeys, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
 use eunoe_types::{Fault, Realm};
 
 use crate::KeyringError;
@@ -50,6 +50,30 @@ impl Pages {
         Ok(PageKeys::derive(&key))
     }
 
+    /// The keys in an interior page.
+    pub(crate) fn children(&self, view: &dyn StateView, page: PageId) -> Result<ChildKeys, KeyringError> {
+        let mut leaf = page;
+        while self.levels.is_interior(leaf) {
+            leaf = leaf.child(0);
+        }
+        for (above, _) in self.levels.path(leaf) {
+            if above.level < page.level {
+                self.open(view, above)?;
+            }
+        }
+        self.read(view, page)
+    }
+
+    fn read(&self, view: &dyn StateView, page: PageId) -> Result<ChildKeys, KeyringError> {
+        let sealed = control::page(view, page_name(page))?
+            .ok_or_else(|| Fault::broken("a page of a key tree is missing"))?;
+        let opened = match self.known(page) {
+            Some(key) => PageKeys::derive(&key).open_page(self.realm, page, &sealed),
+            None => self.root.open_page(self.realm, page, &sealed),
+        };
+        Ok(opened.map_err(unopened("a page of a key tree"))?.children)
+    }
+
     fn known(&self, page: PageId) -> Option<Arc<LockedKey>> {
         self.opened
             .read()
@@ -63,13 +87,7 @@ impl Pages {
         if self.known(page.child(0)).is_some() {
             return Ok(());
         }
-        let sealed = control::page(view, page_name(page))?
-            .ok_or_else(|| Fault::broken("a page of a key tree is missing"))?;
-        let opened = match self.known(page) {
-            Some(key) => PageKeys::derive(&key).open_page(self.realm, page, &sealed),
-            None => self.root.open_page(self.realm, page, &sealed),
-        };
-        let children = opened.map_err(unopened("a page of a key tree"))?.children;
+        let children = self.read(view, page)?;
         let keys = (0..ARITY)
             .map(|slot| Ok((page.child(slot), Arc::new(self.arena.store(children.key(slot))?))))
             .collect::<Result<Vec<_>, KeyringError>>()?;

@@ -108,7 +108,12 @@ id16!(
     /// One run of a node's process.
     BootId
 );
+id16!(
+    /// A request for erasure: a MAC of the request id under the tenant's lookup key, or random without one.
+    ErasureId
+);
 
+printed_as_hex!(ErasureId);
 printed_as_hex!(Realm);
 printed_as_hex!(ConversationId);
 printed_as_hex!(MessageId);

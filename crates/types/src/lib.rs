@@ -14,8 +14,8 @@ mod time;
 pub use codec::{DecodeError, Decoder, Encoder};
 pub use error::{ErrorCode, Fault, Outcome, Retry};
 pub use ids::{
-    BootId, ConversationId, GroupId, Incarnation, Kid, MessageId, NodeId, Realm, RequestMac, Seq, TenantId,
-    TenantIdError, VirtualShard,
+    BootId, ConversationId, ErasureId, GroupId, Incarnation, Kid, MessageId, NodeId, Realm, RequestMac, Seq,
+    TenantId, TenantIdError, VirtualShard,
 };
 pub use log_position::LogPosition;
 pub use time::{Day, TimeMs};

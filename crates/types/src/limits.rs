@@ -38,3 +38,11 @@ pub const VOTERS_MAX: usize = 7;
 pub const DATA_GROUPS_MAX: u32 = 64;
 /// Unacknowledged messages of one StreamAppend.
 pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
+/// Keys that one epoch erases.
+pub const EPOCH_ERASURES_MAX: usize = 512;
+/// Keys that one command fences below others.
+pub const EXPAND_KEYS_MAX: usize = 256;
+/// Rows that one command deletes.
+pub const SWEEP_ROWS_MAX: usize = 2_048;
+/// Nodes of a cluster that may hold a root at once.
+pub const HOLDERS_MAX: usize = 1_024;

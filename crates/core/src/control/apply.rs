@@ -2,32 +2,42 @@
 
 use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
 
-use super::command::{Command, Genesis, NewKey, Page};
+use super::command::{Command, Genesis, NewKey, Page, row_digest};
+use super::erasure_row::{EpochRow, frozen_key};
 use super::event::Event;
 use super::reply::{KeyOutcome, Rejection, Reply};
 use super::row::{
-    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
-    ram_set_key, staged_page_key, version_key,
+    GenesisRow, KeyState, KeyStateRow, NODES_MAX, NodeRow, NodeState, leaf_row_key, page_generation_key,
+    page_key, staged_page_key, version_key,
 };
-use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
+use super::{epoch, erase};
+use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn, table};
 
 /// The machine of the control group.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ControlMachine;
 
 /// A command's answer: both sides are replies, a fault is not.
-type Answer = Result<Reply, Rejection>;
+pub(super) type Answer = Result<Reply, Rejection>;
 
 impl Machine for ControlMachine {
-    fn apply(&self, txn: &mut Txn<'_>, _at: LogPosition, command: &[u8]) -> Result<Applied, Fault> {
+    fn apply(&self, txn: &mut Txn<'_>, at: LogPosition, command: &[u8]) -> Result<Applied, Fault> {
         let answer = match &Command::decode(command)? {
-            Command::StagePages { attempt, pages } => stage(txn, *attempt, pages)?,
+            Command::StagePages { attempt, pages } => stage_pages(txn, *attempt, pages)?,
             Command::Genesis(genesis) => begin(txn, genesis)?,
             Command::CreateKeys { keys, .. } => create_keys(txn, keys)?,
             Command::AdmitNode(node) => admit(txn, node)?,
             Command::RemoveNode(node) => remove(txn, *node)?,
             Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
             Command::RaiseVersion(version) => raise(txn, *version)?,
+            Command::RequestErasure(request) => erase::request(txn, at, request)?,
+            Command::ExpandErasure(id) => erase::expand(txn, at, id)?,
+            Command::BeginEpoch(begin) => epoch::begin(txn, begin)?,
+            Command::EpochChunk(chunk) => epoch::stage(txn, chunk, command)?,
+            Command::SwitchEpoch(switch) => epoch::switch(txn, switch)?,
+            Command::AbortEpoch { attempt } => epoch::abort(txn, *attempt)?,
+            Command::AttestDestroyed(said) => epoch::attest(txn, said)?,
+            Command::Sweep => epoch::sweep(txn)?,
         };
         let effects = if answer.is_ok() {
             vec![Effect::ControlChanged]
@@ -48,23 +58,36 @@ fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
         .transpose()?)
 }
 
-fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
+pub(super) fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
     Ok(txn
         .get(&NodeRow::key(id))?
         .map(|bytes| NodeRow::decode(&bytes))
         .transpose()?)
 }
 
-fn stage(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
+/// Nodes that are in the cluster now.
+pub(super) fn admitted_nodes(txn: &Txn<'_>) -> Result<usize, Fault> {
+    let mut admitted = 0;
+    for (_, row) in txn.scan_prefix(&[table::NODE], None, NODES_MAX)? {
+        if NodeRow::decode(&row)?.state == NodeState::Admitted {
+            admitted += 1;
+        }
+    }
+    Ok(admitted)
+}
+
+fn stage_pages(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
     if genesis(txn)?.is_some() {
         return Ok(Err(Rejection::GenesisDone));
     }
-    for page in pages {
-        // A later attempt overwrites what an abandoned one left.
-        let value = [&attempt.to_be_bytes()[..], page.sealed].concat();
-        txn.put(staged_page_key(page.name), value);
-    }
+    pages.iter().for_each(|page| stage_page(txn, attempt, page));
     Ok(Ok(Reply::Done))
+}
+
+/// Stages an interior page. A later attempt overwrites what an abandoned one left.
+pub(super) fn stage_page(txn: &mut Txn<'_>, attempt: u64, page: &Page<'_>) {
+    let value = [&attempt.to_be_bytes()[..], page.sealed].concat();
+    txn.put(staged_page_key(page.name), value);
 }
 
 fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
@@ -87,18 +110,23 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
         incarnation: Incarnation(1),
         levels: new.levels,
         data_groups: new.data_groups,
-        epoch: 0,
-        attempt: new.attempt,
-        root_commit: new.root_commit,
         created: new.time,
     };
     txn.put(GenesisRow::key(), row.encode());
+    let epoch = EpochRow {
+        epoch: 0,
+        attempt: new.attempt,
+        root_commit: new.root_commit,
+        last_attempt: 0,
+        pending: None,
+    };
+    txn.put(EpochRow::key(), epoch.encode());
     txn.put(version_key(), 1u32.to_be_bytes().to_vec());
     Event::new()
-        .number("attempt", row.attempt)
-        .number("epoch", row.epoch)
+        .number("attempt", epoch.attempt)
+        .number("epoch", epoch.epoch)
         .bytes("realm", &row.realm.0)
-        .bytes("root_commit", &row.root_commit)
+        .bytes("root_commit", &epoch.root_commit)
         .text("t", "eunoe/genesis@v1")
         .record(txn)?;
     for node in &new.nodes {
@@ -109,38 +137,60 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
 }
 
 fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> {
-    let Some(genesis) = genesis(txn)? else {
+    let Some(epoch) = epoch::epoch(txn)? else {
         return Ok(Err(Rejection::NoGenesis));
     };
     let outcomes = keys
         .iter()
-        .map(|key| create_key(txn, genesis.epoch, key))
+        .map(|key| create_key(txn, epoch.epoch, key))
         .collect::<Result<_, _>>()?;
     Ok(Ok(Reply::Keys(outcomes)))
 }
 
-fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
+/// Why a key cannot be created, if it cannot.
+fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
     if txn.contains(&KeyStateRow::key(&key.kid))? {
-        return Ok(KeyOutcome::Exists);
+        return Ok(Some(KeyOutcome::Exists));
+    }
+    if let Some(parent) = key.parent
+        && !erase::is_in_use(txn, parent)?
+    {
+        return Ok(Some(KeyOutcome::ParentErased));
     }
     for row in &key.rows {
         if generation(txn, row.tree, row.page)? != row.generation {
-            return Ok(KeyOutcome::StaleGeneration);
+            return Ok(Some(KeyOutcome::StaleGeneration));
         }
-        if txn.contains(&leaf_row_key(row.tree, row.page, &row.tag))? {
-            return Ok(KeyOutcome::Exists);
+        if txn.contains(&frozen_key(row.tree, row.page))? {
+            return Ok(Some(KeyOutcome::Frozen));
+        }
+        let present = txn.get(&leaf_row_key(row.tree, row.page, row.generation, &row.tag))?;
+        if present.map(|sealed| row_digest(&sealed)) != row.replaces {
+            return Ok(Some(KeyOutcome::Exists));
         }
     }
+    Ok(None)
+}
+
+fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
+    if let Some(obstacle) = obstacle(txn, key)? {
+        return Ok(obstacle);
+    }
     for row in &key.rows {
-        txn.put(leaf_row_key(row.tree, row.page, &row.tag), row.sealed.to_vec());
+        let name = leaf_row_key(row.tree, row.page, row.generation, &row.tag);
+        txn.put(name, row.sealed.to_vec());
     }
     let state = KeyStateRow {
         kind: key.kind,
         state: KeyState::Active,
+        parent: key.parent,
         commit: key.commit,
         key_commit: key.key_commit,
     };
     txn.put(KeyStateRow::key(&key.kid), state.encode());
+    if let Some(parent) = &key.parent {
+        erase::note_child(txn, parent, &key.kid);
+    }
     Event::new()
         .bytes("c", &key.commit)
         .number("epoch", epoch)
@@ -152,7 +202,7 @@ fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutc
 }
 
 /// The generation of a leaf page; 0 until an epoch replaces its key.
-fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
+pub(super) fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
     match txn
         .get(&page_generation_key(tree, page))?
         .as_deref()
@@ -202,25 +252,16 @@ fn remove(txn: &mut Txn<'_>, id: NodeId) -> Result<Answer, Fault> {
 }
 
 fn grant(txn: &mut Txn<'_>, id: NodeId, boot: &BootId, epoch: u64) -> Result<Answer, Fault> {
-    let Some(genesis) = genesis(txn)? else {
+    let Some(row) = epoch::epoch(txn)? else {
         return Ok(Err(Rejection::NoGenesis));
     };
-    if genesis.epoch != epoch {
+    if row.epoch != epoch {
         return Ok(Err(Rejection::WrongEpoch));
     }
     if node(txn, id)?.is_none_or(|row| row.state == NodeState::Removed) {
         return Ok(Err(Rejection::NoSuchNode));
     }
-    let key = ram_set_key(epoch, id, boot);
-    if !txn.contains(&key)? {
-        txn.put(key, Vec::new());
-        Event::new()
-            .bytes("boot", boot.as_bytes())
-            .number("epoch", epoch)
-            .number("node", id.0)
-            .text("t", "eunoe/root-granted@v1")
-            .record(txn)?;
-    }
+    epoch::note_grant(txn, epoch, id, boot)?;
     Ok(Ok(Reply::Done))
 }
 

@@ -1,8 +1,10 @@
 //! What can be proposed to the control group. No root, no share, no key and no reference is ever in it.
 
-use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Kid, NodeId, Realm, TimeMs, limits};
+use eunoe_types::{BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, Realm, TimeMs, limits};
 
-use super::row::NodeRow;
+use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, RequestErasure, SwitchEpoch};
+use super::erasure_row::flag;
+use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
 
 /// Pages of one command.
@@ -44,6 +46,25 @@ pub enum Command<'a> {
     },
     /// Raises the cluster version: from here on its commands may be used.
     RaiseVersion(u32),
+    /// Fences a key, or records that a first person asks for it.
+    RequestErasure(RequestErasure),
+    /// Fences some more keys below a fenced one.
+    ExpandErasure(ErasureId),
+    /// Begins an attempt at the next epoch; an earlier attempt is over with that.
+    BeginEpoch(BeginEpoch),
+    /// Stages a part of what the attempt made.
+    EpochChunk(EpochChunk<'a>),
+    /// Makes the attempt's root the current one.
+    SwitchEpoch(SwitchEpoch),
+    /// Gives the attempt up.
+    AbortEpoch {
+        /// Which.
+        attempt: u32,
+    },
+    /// A node says that it destroyed the roots before an epoch's.
+    AttestDestroyed(AttestDestroyed),
+    /// Deletes some rows of replaced leaf pages.
+    Sweep,
 }
 
 /// The name of an interior page of a key tree.
@@ -94,6 +115,8 @@ pub struct NewKey<'a> {
     pub kid: Kid,
     /// What its death erases, as the crypto crate numbers it.
     pub kind: u8,
+    /// The key that it dies with.
+    pub parent: Option<Kid>,
     /// Public commitment to whom it belongs, blinded.
     pub commit: [u8; 32],
     /// Public commitment to the key.
@@ -115,6 +138,13 @@ pub struct NewRow<'a> {
     pub tag: [u8; 16],
     /// The sealed record.
     pub sealed: &'a [u8],
+    /// The row that it takes the place of, as [`row_digest`] of its sealed form; none for a place that is free.
+    pub replaces: Option<[u8; 32]>,
+}
+
+/// What names a sealed row that another one is to take the place of.
+pub fn row_digest(sealed: &[u8]) -> [u8; 32] {
+    eunoe_merkle::leaf_hash(sealed)
 }
 
 impl<'a> Command<'a> {
@@ -125,10 +155,7 @@ impl<'a> Command<'a> {
         match self {
             Self::StagePages { attempt, pages } => {
                 e.u8(1).varint(*attempt).varint(pages.len() as u64);
-                pages.iter().for_each(|page| {
-                    page.name.encode(&mut e);
-                    e.bytes(page.sealed);
-                });
+                pages.iter().for_each(|page| page.encode(&mut e));
             }
             Self::Genesis(genesis) => genesis.encode(e.u8(2)),
             Self::CreateKeys { time, keys } => {
@@ -145,6 +172,20 @@ impl<'a> Command<'a> {
             Self::RaiseVersion(version) => {
                 e.u8(7).varint(u64::from(*version));
             }
+            Self::RequestErasure(request) => request.encode(e.u8(8)),
+            Self::ExpandErasure(id) => {
+                e.u8(9).fixed(id.as_bytes());
+            }
+            Self::BeginEpoch(begin) => begin.encode(e.u8(10)),
+            Self::EpochChunk(chunk) => chunk.encode(e.u8(11)),
+            Self::SwitchEpoch(switch) => switch.encode(e.u8(12)),
+            Self::AbortEpoch { attempt } => {
+                e.u8(13).varint(u64::from(*attempt));
+            }
+            Self::AttestDestroyed(attest) => attest.encode(e.u8(14)),
+            Self::Sweep => {
+                e.u8(15);
+            }
         }
         e.finish()
     }
@@ -156,12 +197,7 @@ impl<'a> Command<'a> {
         let command = match d.u8()? {
             1 => Self::StagePages {
                 attempt: d.varint()?,
-                pages: list(&mut d, PAGES_MAX, |d| {
-                    Ok(Page {
-                        name: PageName::decode(d)?,
-                        sealed: d.bytes()?,
-                    })
-                })?,
+                pages: list(&mut d, PAGES_MAX, Page::decode)?,
             },
             2 => Self::Genesis(Genesis::decode(&mut d)?),
             3 => Self::CreateKeys {
@@ -176,6 +212,16 @@ impl<'a> Command<'a> {
                 epoch: d.varint()?,
             },
             7 => Self::RaiseVersion(d.varint_u32()?),
+            8 => Self::RequestErasure(RequestErasure::decode(&mut d)?),
+            9 => Self::ExpandErasure(ErasureId(d.array()?)),
+            10 => Self::BeginEpoch(BeginEpoch::decode(&mut d)?),
+            11 => Self::EpochChunk(EpochChunk::decode(&mut d)?),
+            12 => Self::SwitchEpoch(SwitchEpoch::decode(&mut d)?),
+            13 => Self::AbortEpoch {
+                attempt: d.varint_u32()?,
+            },
+            14 => Self::AttestDestroyed(AttestDestroyed::decode(&mut d)?),
+            15 => Self::Sweep,
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         d.finish()?;
@@ -190,6 +236,20 @@ pub(super) fn list<'a, T>(
     mut item: impl FnMut(&mut Decoder<'a>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
     (0..d.count(max)?).map(|_| item(d)).collect()
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn encode(&self, e: &mut Encoder) {
+        self.name.encode(e);
+        e.bytes(self.sealed);
+    }
+
+    pub(super) fn decode(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: PageName::decode(d)?,
+            sealed: d.bytes()?,
+        })
+    }
 }
 
 impl PageName {
@@ -237,16 +297,22 @@ impl Genesis {
 
 impl<'a> NewKey<'a> {
     fn encode(&self, e: &mut Encoder) {
-        e.fixed(self.kid.as_bytes())
-            .u8(self.kind)
-            .fixed(&self.commit)
-            .fixed(&self.key_commit);
+        e.fixed(self.kid.as_bytes()).u8(self.kind);
+        match &self.parent {
+            None => e.u8(0),
+            Some(parent) => e.u8(1).fixed(parent.as_bytes()),
+        };
+        e.fixed(&self.commit).fixed(&self.key_commit);
         e.varint(self.rows.len() as u64);
         self.rows.iter().for_each(|row| {
             e.u8(row.tree)
                 .varint(u64::from(row.page))
                 .varint(u64::from(row.generation));
             e.fixed(&row.tag).bytes(row.sealed);
+            match &row.replaces {
+                None => e.u8(0),
+                Some(digest) => e.u8(1).fixed(digest),
+            };
         });
     }
 
@@ -254,6 +320,7 @@ impl<'a> NewKey<'a> {
         Ok(Self {
             kid: Kid(d.array()?),
             kind: d.u8()?,
+            parent: optional_kid(d)?,
             commit: d.array()?,
             key_commit: d.array()?,
             rows: list(d, ROWS_OF_KEY_MAX, |d| {
@@ -263,6 +330,10 @@ impl<'a> NewKey<'a> {
                     generation: d.varint_u32()?,
                     tag: d.array()?,
                     sealed: d.bytes()?,
+                    replaces: match flag(d)? {
+                        false => None,
+                        true => Some(d.array()?),
+                    },
                 })
             })?,
         })

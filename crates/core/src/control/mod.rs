@@ -6,16 +6,28 @@ mod apply;
 #[cfg(test)]
 mod codec_test;
 mod command;
+mod epoch;
+mod erase;
+mod erasure_command;
+mod erasure_query;
+mod erasure_row;
 mod event;
 mod query;
 mod reply;
 mod row;
 
 pub use apply::ControlMachine;
-pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
+pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
+pub use epoch::chunk_digest;
+pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
+pub use erasure_query::{
+    FencedKey, erasure, erasures_of, expanding, fenced, holders, leaf_rows, missing_holders, pending_epoch,
+    sweep_is_due,
+};
+pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
 pub use query::{
-    cluster_version, event, event_count, genesis, key_state, leaf_row, node, nodes, page, page_generation,
-    was_granted,
+    cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,
+    page_generation, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
 pub use row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};

@@ -5,6 +5,7 @@ use eunoe_types::{DecodeError, Fault, Kid, NodeId, limits};
 use eunoe_merkle::Frontier;
 
 use super::command::PageName;
+use super::erasure_row::EpochRow;
 use super::row::{
     GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
     page_key, ram_set_prefix, version_key,
@@ -12,7 +13,7 @@ use super::row::{
 use crate::{ScanRange, StateView, table};
 
 /// Decodes what is under a key, if anything is.
-fn decoded<T>(
+pub(super) fn decoded<T>(
     view: &dyn StateView,
     key: &[u8],
     decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
@@ -33,6 +34,11 @@ fn number(view: &dyn StateView, key: &[u8]) -> Result<Option<u32>, Fault> {
 /// What genesis fixed; none before it.
 pub fn genesis(view: &dyn StateView) -> Result<Option<GenesisRow>, Fault> {
     decoded(view, &GenesisRow::key(), GenesisRow::decode)
+}
+
+/// The epoch; none before genesis.
+pub fn epoch(view: &dyn StateView) -> Result<Option<EpochRow>, Fault> {
+    decoded(view, &EpochRow::key(), EpochRow::decode)
 }
 
 /// The cluster version; none before genesis.
@@ -81,9 +87,10 @@ pub fn page_generation(view: &dyn StateView, tree: u8, page: u32) -> Result<u32,
     Ok(number(view, &page_generation_key(tree, page))?.unwrap_or(0))
 }
 
-/// A sealed row of a leaf page.
+/// A sealed row of a leaf page, of the page's current generation.
 pub fn leaf_row(view: &dyn StateView, tree: u8, page: u32, tag: &[u8; 16]) -> Result<Option<Vec<u8>>, Fault> {
-    view.get(&leaf_row_key(tree, page, tag))
+    let generation = page_generation(view, tree, page)?;
+    view.get(&leaf_row_key(tree, page, generation, tag))
 }
 
 /// A key's state.

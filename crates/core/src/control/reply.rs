@@ -1,8 +1,9 @@
 //! What the control group answers.
 
-use eunoe_types::{DecodeError, Decoder, Encoder, limits};
+use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, limits};
 
 use super::command::list;
+use super::erasure_row::flag;
 use crate::FORMAT;
 
 /// The answer to one command.
@@ -14,6 +15,13 @@ pub enum Reply {
     Keys(Vec<KeyOutcome>),
     /// Refused, without any effect.
     Rejected(Rejection),
+    /// The erasure that a request began, or that was under way.
+    Erasure {
+        /// Its id.
+        id: ErasureId,
+        /// Whether this request began it.
+        created: bool,
+    },
 }
 
 /// What became of a key to create.
@@ -25,6 +33,10 @@ pub enum KeyOutcome {
     Exists,
     /// One of its pages has a newer generation: seal it again.
     StaleGeneration,
+    /// An epoch is replacing one of its pages: seal it again in a moment.
+    Frozen,
+    /// A key that it would die with is fenced or gone.
+    ParentErased,
 }
 
 /// Why a command had no effect. Deterministic, and the same on every replica.
@@ -44,10 +56,28 @@ pub enum Rejection {
     WrongEpoch,
     /// The version is older than the present one.
     WrongVersion,
+    /// The request id was used for another request.
+    RequestIdReused,
+    /// There is no such key.
+    NoSuchKey,
+    /// The key is erased already.
+    KeyErased,
+    /// There is no such erasure, or nothing below its keys is left to fence.
+    NothingToExpand,
+    /// The attempt is not the one under way, or not the next.
+    WrongAttempt,
+    /// The chunk is not the next one, or has rows of pages that the attempt does not replace.
+    WrongChunk,
+    /// The attempt's chunks are not those that the switch names.
+    WrongDigest,
+    /// A key that is not fenced would be left out.
+    KeyNotFenced,
+    /// Too few nodes hold the new root.
+    TooFewHolders,
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 7] = [
+    const ALL: [(u8, Rejection); 16] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -55,6 +85,15 @@ impl Rejection {
         (5, Self::NoSuchNode),
         (6, Self::WrongEpoch),
         (7, Self::WrongVersion),
+        (8, Self::RequestIdReused),
+        (9, Self::NoSuchKey),
+        (10, Self::KeyErased),
+        (11, Self::NothingToExpand),
+        (12, Self::WrongAttempt),
+        (13, Self::WrongChunk),
+        (14, Self::WrongDigest),
+        (15, Self::KeyNotFenced),
+        (16, Self::TooFewHolders),
     ];
 
     fn tag(self) -> u8 {
@@ -78,6 +117,8 @@ impl KeyOutcome {
             Self::Created => 1,
             Self::Exists => 2,
             Self::StaleGeneration => 3,
+            Self::Frozen => 4,
+            Self::ParentErased => 5,
         }
     }
 
@@ -86,6 +127,8 @@ impl KeyOutcome {
             1 => Ok(Self::Created),
             2 => Ok(Self::Exists),
             3 => Ok(Self::StaleGeneration),
+            4 => Ok(Self::Frozen),
+            5 => Ok(Self::ParentErased),
             unknown => Err(DecodeError::UnknownTag(unknown)),
         }
     }
@@ -109,6 +152,9 @@ impl Reply {
             Self::Rejected(rejection) => {
                 e.u8(3).u8(rejection.tag());
             }
+            Self::Erasure { id, created } => {
+                e.u8(4).fixed(id.as_bytes()).u8(u8::from(*created));
+            }
         }
         e.finish()
     }
@@ -123,6 +169,10 @@ impl Reply {
                 KeyOutcome::from_tag(d.u8()?)
             })?),
             3 => Self::Rejected(Rejection::from_tag(d.u8()?)?),
+            4 => Self::Erasure {
+                id: ErasureId(d.array()?),
+                created: flag(&mut d)?,
+            },
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         d.finish()?;

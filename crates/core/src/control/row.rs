@@ -1,6 +1,8 @@
 //! Rows of the control group: their keys and versioned values.
 
-use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Incarnation, Kid, NodeId, Realm, TimeMs, limits};
+use eunoe_types::{
+    BootId, DecodeError, Decoder, Encoder, ErasureId, Incarnation, Kid, NodeId, Realm, TimeMs, limits,
+};
 
 use super::command::PageName;
 use crate::{FORMAT, known_format, table};
@@ -8,7 +10,7 @@ use crate::{FORMAT, known_format, table};
 /// Bytes of an address or site.
 const PLACE_BYTES_MAX: usize = 256;
 
-/// What genesis fixed, and the epoch.
+/// What genesis fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GenesisRow {
     /// Identity of the data.
@@ -19,12 +21,6 @@ pub struct GenesisRow {
     pub levels: u8,
     /// Number of data groups.
     pub data_groups: u32,
-    /// Epoch of the current root.
-    pub epoch: u64,
-    /// The attempt that made the current root.
-    pub attempt: u64,
-    /// Public commitment to the current root.
-    pub root_commit: [u8; 32],
     /// When the realm began.
     pub created: TimeMs,
 }
@@ -60,6 +56,18 @@ pub struct NodeRow {
 pub enum KeyState {
     /// In use.
     Active,
+    /// Not to be used any more. The current root still leads to it.
+    Fenced {
+        /// By which erasure.
+        erasure: ErasureId,
+        /// Where the fence is in the log.
+        index: u64,
+    },
+    /// The current root does not lead to it any more.
+    Erased {
+        /// The last epoch whose root did.
+        epoch: u64,
+    },
 }
 
 /// A key by its kid.
@@ -69,6 +77,9 @@ pub struct KeyStateRow {
     pub kind: u8,
     /// Its state.
     pub state: KeyState,
+    /// The key that it dies with: a subject's and a bucket's with their tenant, a conversation's with its principal
+    /// or, without one, with its tenant.
+    pub parent: Option<Kid>,
     /// Public commitment to whom it belongs.
     pub commit: [u8; 32],
     /// Public commitment to the key.
@@ -86,10 +97,7 @@ impl GenesisRow {
             .fixed(&self.realm.0)
             .varint(u64::from(self.incarnation.0))
             .u8(self.levels);
-        e.varint(u64::from(self.data_groups))
-            .varint(self.epoch)
-            .varint(self.attempt);
-        e.fixed(&self.root_commit).varint(self.created.0);
+        e.varint(u64::from(self.data_groups)).varint(self.created.0);
         e.finish()
     }
 
@@ -101,9 +109,6 @@ impl GenesisRow {
             incarnation: Incarnation(d.varint_u32()?),
             levels: d.u8()?,
             data_groups: d.varint_u32()?,
-            epoch: d.varint()?,
-            attempt: d.varint()?,
-            root_commit: d.array()?,
             created: TimeMs(d.varint()?),
         };
         d.finish()?;
@@ -167,15 +172,18 @@ impl KeyStateRow {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut e = Encoder::with_capacity(72);
-        let state = match self.state {
-            KeyState::Active => 1,
+        let mut e = Encoder::with_capacity(112);
+        e.u8(FORMAT).u8(self.kind);
+        match &self.state {
+            KeyState::Active => e.u8(1),
+            KeyState::Fenced { erasure, index } => e.u8(2).fixed(&erasure.0).varint(*index),
+            KeyState::Erased { epoch } => e.u8(3).varint(*epoch),
         };
-        e.u8(FORMAT)
-            .u8(self.kind)
-            .u8(state)
-            .fixed(&self.commit)
-            .fixed(&self.key_commit);
+        match &self.parent {
+            None => e.u8(0),
+            Some(parent) => e.u8(1).fixed(parent.as_bytes()),
+        };
+        e.fixed(&self.commit).fixed(&self.key_commit);
         e.finish()
     }
 
@@ -185,16 +193,31 @@ impl KeyStateRow {
         let kind = d.u8()?;
         let state = match d.u8()? {
             1 => KeyState::Active,
+            2 => KeyState::Fenced {
+                erasure: ErasureId(d.array()?),
+                index: d.varint()?,
+            },
+            3 => KeyState::Erased { epoch: d.varint()? },
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         let row = Self {
             kind,
             state,
+            parent: optional_kid(&mut d)?,
             commit: d.array()?,
             key_commit: d.array()?,
         };
         d.finish()?;
         Ok(row)
+    }
+}
+
+/// A kid, or that there is none.
+pub(super) fn optional_kid(d: &mut Decoder<'_>) -> Result<Option<Kid>, DecodeError> {
+    match d.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(Kid(d.array()?))),
+        unknown => Err(DecodeError::UnknownTag(unknown)),
     }
 }
 
@@ -212,8 +235,16 @@ pub(super) fn staged_page_key(name: PageName) -> Vec<u8> {
     )
 }
 
-pub(super) fn leaf_row_key(tree: u8, page: u32, tag: &[u8; 16]) -> Vec<u8> {
-    table::key(table::LEAF_ROW, &[&[tree], &page.to_be_bytes(), tag])
+pub(super) fn leaf_row_key(tree: u8, page: u32, generation: u32, tag: &[u8; 16]) -> Vec<u8> {
+    [&leaf_rows_prefix(tree, page, generation), &tag[..]].concat()
+}
+
+/// What the rows of one generation of a leaf page begin with.
+pub(super) fn leaf_rows_prefix(tree: u8, page: u32, generation: u32) -> Vec<u8> {
+    table::key(
+        table::LEAF_ROW,
+        &[&[tree], &page.to_be_bytes(), &generation.to_be_bytes()],
+    )
 }
 
 pub(super) fn page_generation_key(tree: u8, page: u32) -> Vec<u8> {

@@ -1,0 +1,366 @@
+//! `apply` of epochs: a new root, under which the fenced keys are left out (erasure.md §4.5).
+//!
+//! Rows of a replaced leaf page are staged under the page's next generation, where nobody looks before the switch,
+//! so that the switch is small; the old generation is swept away afterwards. It is unreadable by then: its page key
+//! hung on the old root.
+
+use std::collections::BTreeMap;
+
+use eunoe_merkle::{leaf_hash, node_hash};
+use eunoe_types::{BootId, ErasureId, Fault, Kid, NodeId, TimeMs, limits};
+
+use super::apply::{self, Answer};
+use super::command::PageName;
+use super::erase::{key_row, named_erasure};
+use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, SwitchEpoch};
+use super::erasure_row::{
+    EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow, child_key, fenced_key,
+    frozen_key, rekeyed_key, sweep_key,
+};
+use super::event::Event;
+use super::reply::{Rejection, Reply};
+use super::row::{KeyState, KeyStateRow, NodeState, page_generation_key, page_key, ram_set_key};
+use crate::{Txn, table};
+
+/// Interior pages that one epoch can replace: the paths of all its leaf pages, and those at the top.
+const STAGED_PAGES_MAX: usize = 8 * limits::EPOCH_ERASURES_MAX;
+
+/// The digest over chunks: each command's bytes, in order.
+pub fn chunk_digest(before: &[u8; 32], command: &[u8]) -> [u8; 32] {
+    node_hash(before, &leaf_hash(command))
+}
+
+/// The epoch; none before genesis.
+pub(super) fn epoch(txn: &Txn<'_>) -> Result<Option<EpochRow>, Fault> {
+    let found = txn.get(&EpochRow::key())?;
+    Ok(found.map(|bytes| EpochRow::decode(&bytes)).transpose()?)
+}
+
+fn pending(txn: &Txn<'_>) -> Result<PendingRow, Fault> {
+    let found = txn.get(&PendingRow::key())?;
+    let found = found.ok_or_else(|| Fault::broken("the epoch under preparation has no list"))?;
+    Ok(PendingRow::decode(&found)?)
+}
+
+/// Begins an attempt. Whatever attempt was under way is over.
+pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault> {
+    let Some(mut row) = epoch(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    if new.epoch != row.epoch + 1 {
+        return Ok(Err(Rejection::WrongEpoch));
+    }
+    if new.attempt != row.last_attempt + 1 {
+        return Ok(Err(Rejection::WrongAttempt));
+    }
+    for kid in &new.keys {
+        if !is_ripe(txn, kid)? {
+            return Ok(Err(Rejection::KeyNotFenced));
+        }
+    }
+    give_up(txn, &mut row)?;
+    for (tree, page) in &new.pages {
+        txn.put(frozen_key(*tree, *page), Vec::new());
+    }
+    for (node, boot) in &new.recipients {
+        note_grant(txn, new.epoch, *node, boot)?;
+    }
+    txn.put(
+        PendingRow::key(),
+        PendingRow {
+            keys: new.keys.clone(),
+            pages: new.pages.clone(),
+        }
+        .encode(),
+    );
+    row.last_attempt = new.attempt;
+    row.pending = Some(PendingEpoch {
+        chunks: 0,
+        digest: [0; 32],
+    });
+    txn.put(EpochRow::key(), row.encode());
+    Ok(Ok(Reply::Done))
+}
+
+/// Whether a key is fenced, and so are all keys that its erasure takes with it: else an erasure could run out of keys
+/// before it knows them all.
+fn is_ripe(txn: &Txn<'_>, kid: &Kid) -> Result<bool, Fault> {
+    match key_row(txn, kid)?.map(|key| key.state) {
+        Some(KeyState::Fenced { erasure, .. }) => Ok(named_erasure(txn, &erasure)?.expanding == 0),
+        Some(KeyState::Active | KeyState::Erased { .. }) | None => Ok(false),
+    }
+}
+
+/// Ends the attempt under way, if there is one: its pages thaw, what it staged is swept away.
+fn give_up(txn: &mut Txn<'_>, row: &mut EpochRow) -> Result<(), Fault> {
+    if row.pending.take().is_none() {
+        return Ok(());
+    }
+    let list = pending(txn)?;
+    for (tree, page) in &list.pages {
+        txn.delete(frozen_key(*tree, *page));
+        txn.put(sweep_key(*tree, *page, row.last_attempt), Vec::new());
+    }
+    txn.delete(PendingRow::key());
+    Event::new()
+        .number("attempt", u64::from(row.last_attempt))
+        .number("epoch", row.epoch + 1)
+        .text("t", "eunoe/epoch-aborted@v1")
+        .record(txn)
+}
+
+/// Gives an attempt up.
+pub(super) fn abort(txn: &mut Txn<'_>, attempt: u32) -> Result<Answer, Fault> {
+    match epoch(txn)? {
+        Some(mut row) if row.pending.is_some() && row.last_attempt == attempt => {
+            give_up(txn, &mut row)?;
+            txn.put(EpochRow::key(), row.encode());
+            Ok(Ok(Reply::Done))
+        }
+        Some(_) | None => Ok(Err(Rejection::WrongAttempt)),
+    }
+}
+
+/// Stages a chunk; `command` is its bytes.
+pub(super) fn stage(txn: &mut Txn<'_>, chunk: &EpochChunk<'_>, command: &[u8]) -> Result<Answer, Fault> {
+    let Some(mut row) = epoch(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    let Some(pending) = row.pending.as_mut().filter(|_| row.last_attempt == chunk.attempt) else {
+        return Ok(Err(Rejection::WrongAttempt));
+    };
+    if chunk.number != pending.chunks {
+        return Ok(Err(Rejection::WrongChunk));
+    }
+    for row in &chunk.rows {
+        if !txn.contains(&frozen_key(row.tree, row.page))? {
+            return Ok(Err(Rejection::WrongChunk));
+        }
+    }
+    for page in &chunk.pages {
+        apply::stage_page(txn, u64::from(chunk.attempt), page);
+    }
+    for row in &chunk.rows {
+        let key = super::row::leaf_row_key(row.tree, row.page, chunk.attempt, &row.tag);
+        txn.put(key, row.sealed.to_vec());
+    }
+    pending.chunks += 1;
+    pending.digest = chunk_digest(&pending.digest, command);
+    txn.put(EpochRow::key(), row.encode());
+    Ok(Ok(Reply::Done))
+}
+
+/// Makes the attempt's root the current one.
+pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fault> {
+    let Some(mut row) = epoch(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    match &row.pending {
+        Some(_) if row.last_attempt != new.attempt => return Ok(Err(Rejection::WrongAttempt)),
+        None => return Ok(Err(Rejection::WrongAttempt)),
+        Some(pending) if pending.digest != new.digest => return Ok(Err(Rejection::WrongDigest)),
+        Some(_) => {}
+    }
+    if !enough_holders(txn, &new.holders)? {
+        return Ok(Err(Rejection::TooFewHolders));
+    }
+    let list = pending(txn)?;
+    replace_pages(txn, new.attempt, &list)?;
+    let erased = row.epoch;
+    drop_keys(txn, &list.keys, erased, new.time)?;
+    txn.delete(PendingRow::key());
+    row.epoch += 1;
+    row.attempt = u64::from(new.attempt);
+    row.root_commit = new.root_commit;
+    row.pending = None;
+    txn.put(EpochRow::key(), row.encode());
+    Event::new()
+        .number("attempt", row.attempt)
+        .number("epoch", row.epoch)
+        .number("erased", list.keys.len() as u64)
+        .bytes("root_commit", &row.root_commit)
+        .text("t", "eunoe/epoch-switch@v1")
+        .record(txn)?;
+    Ok(Ok(Reply::Done))
+}
+
+/// Whether most of the admitted nodes are among `holders`, so that the new root survives what the log survives.
+fn enough_holders(txn: &Txn<'_>, holders: &[NodeId]) -> Result<bool, Fault> {
+    let mut holding: Vec<NodeId> = Vec::new();
+    for id in holders {
+        let admitted = apply::node(txn, *id)?.is_some_and(|node| node.state == NodeState::Admitted);
+        if admitted && !holding.contains(id) {
+            holding.push(*id);
+        }
+    }
+    Ok(2 * holding.len() > apply::admitted_nodes(txn)?)
+}
+
+fn replace_pages(txn: &mut Txn<'_>, attempt: u32, list: &PendingRow) -> Result<(), Fault> {
+    let staged = txn.scan_prefix(&[table::STAGED_PAGE], None, STAGED_PAGES_MAX)?;
+    for (key, value) in staged {
+        if value.starts_with(&u64::from(attempt).to_be_bytes()) {
+            txn.put(page_key(staged_name(&key)?), value[8..].to_vec());
+        }
+        txn.delete(key);
+    }
+    for (tree, page) in &list.pages {
+        let old = apply::generation(txn, *tree, *page)?;
+        txn.put(sweep_key(*tree, *page, old), Vec::new());
+        txn.put(page_generation_key(*tree, *page), attempt.to_be_bytes().to_vec());
+        txn.delete(frozen_key(*tree, *page));
+    }
+    Ok(())
+}
+
+fn staged_name(key: &[u8]) -> Result<PageName, Fault> {
+    let [_, tree, level, index @ ..] = key else {
+        return Err(Fault::broken("the key of a staged page is short"));
+    };
+    let index = index.try_into().map(u32::from_be_bytes);
+    let index = index.map_err(|_| Fault::broken("the key of a staged page is malformed"))?;
+    Ok(PageName {
+        tree: *tree,
+        level: *level,
+        index,
+    })
+}
+
+/// Marks keys as erased, and the erasures that they were the last of as rekeyed.
+fn drop_keys(txn: &mut Txn<'_>, keys: &[Kid], epoch: u64, time: TimeMs) -> Result<(), Fault> {
+    let mut dropped: BTreeMap<ErasureId, u64> = BTreeMap::new();
+    for kid in keys {
+        let mut key = key_row(txn, kid)?.ok_or_else(|| Fault::broken("a fenced key is not there"))?;
+        let KeyState::Fenced { erasure, index } = key.state else {
+            return Err(Fault::broken("a key that is left out is not fenced"));
+        };
+        if let Some(parent) = key.parent.take() {
+            txn.delete(child_key(&parent, kid));
+        }
+        txn.delete(fenced_key(index, kid));
+        key.state = KeyState::Erased { epoch };
+        txn.put(KeyStateRow::key(kid), key.encode());
+        Event::new()
+            .bytes("c", &key.commit)
+            .number("epoch", epoch)
+            .number("fence_index", index)
+            .bytes("kc", &key.key_commit)
+            .bytes("request", erasure.as_bytes())
+            .text("t", "eunoe/key-erased@v1")
+            .record(txn)?;
+        *dropped.entry(erasure).or_default() += 1;
+    }
+    for (id, count) in dropped {
+        let mut row = named_erasure(txn, &id)?;
+        row.left = row.left.saturating_sub(count);
+        if row.is_rekeyed() {
+            row.state = ErasureState::Rekeyed { epoch, time };
+            txn.put(rekeyed_key(epoch, &id), Vec::new());
+        }
+        txn.put(ErasureRow::key(&id), row.encode());
+    }
+    Ok(())
+}
+
+/// Remembers that a process is about to be given the root of an epoch.
+pub(super) fn note_grant(txn: &mut Txn<'_>, epoch: u64, node: NodeId, boot: &BootId) -> Result<(), Fault> {
+    let key = ram_set_key(epoch, node, boot);
+    if txn.contains(&key)? {
+        return Ok(());
+    }
+    txn.put(key, Vec::new());
+    let held = holder(txn, node)?.map_or(epoch, |row| row.oldest);
+    txn.put(
+        HolderRow::key(node),
+        HolderRow {
+            oldest: held,
+            boot: *boot,
+        }
+        .encode(),
+    );
+    Event::new()
+        .bytes("boot", boot.as_bytes())
+        .number("epoch", epoch)
+        .number("node", node.0)
+        .text("t", "eunoe/root-granted@v1")
+        .record(txn)
+}
+
+fn holder(txn: &Txn<'_>, node: NodeId) -> Result<Option<HolderRow>, Fault> {
+    let found = txn.get(&HolderRow::key(node))?;
+    Ok(found.map(|bytes| HolderRow::decode(&bytes)).transpose()?)
+}
+
+/// A node's word that it holds no root older than an epoch's; erasures for which it was the last word are DESTROYED.
+pub(super) fn attest(txn: &mut Txn<'_>, said: &AttestDestroyed) -> Result<Answer, Fault> {
+    let Some(row) = epoch(txn)? else {
+        return Ok(Err(Rejection::NoGenesis));
+    };
+    if said.epoch > row.epoch {
+        return Ok(Err(Rejection::WrongEpoch));
+    }
+    let Some(held) = holder(txn, said.node)? else {
+        return Ok(Err(Rejection::NoSuchNode));
+    };
+    if held.oldest >= said.epoch {
+        return Ok(Ok(Reply::Done));
+    }
+    txn.put(
+        HolderRow::key(said.node),
+        HolderRow {
+            oldest: said.epoch,
+            boot: said.boot,
+        }
+        .encode(),
+    );
+    Event::new()
+        .bytes("boot", said.boot.as_bytes())
+        .number("epoch", said.epoch)
+        .number("node", said.node.0)
+        .text("t", "eunoe/holder-attest@v1")
+        .record(txn)?;
+    note_destroyed(txn, said.time)?;
+    Ok(Ok(Reply::Done))
+}
+
+/// Moves erasures on whose last epoch no node holds a root any more.
+fn note_destroyed(txn: &mut Txn<'_>, time: TimeMs) -> Result<(), Fault> {
+    let mut oldest = u64::MAX;
+    for (_, row) in txn.scan_prefix(&[table::HOLDER], None, 10 * limits::HOLDERS_MAX)? {
+        oldest = oldest.min(HolderRow::decode(&row)?.oldest);
+    }
+    // The rest follows with later attestations or the driver's next one.
+    for (key, _) in txn.scan_prefix(&[table::REKEYED], None, limits::EPOCH_ERASURES_MAX)? {
+        let epoch = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
+        let epoch = epoch
+            .map(u64::from_be_bytes)
+            .ok_or_else(|| Fault::broken("a row's key is short"))?;
+        if epoch >= oldest {
+            return Ok(());
+        }
+        let id = ErasureId(super::erasure_row::kid_of(&key)?.0);
+        let mut row = named_erasure(txn, &id)?;
+        if let ErasureState::Rekeyed { epoch, time: rekeyed } = row.state {
+            row.state = ErasureState::Destroyed { epoch, rekeyed, time };
+            txn.put(ErasureRow::key(&id), row.encode());
+        }
+        txn.delete(key);
+    }
+    Ok(())
+}
+
+/// Deletes some rows of a generation that nobody looks at any more.
+pub(super) fn sweep(txn: &mut Txn<'_>) -> Result<Answer, Fault> {
+    let Some((due, _)) = txn.scan_prefix(&[table::SWEEP], None, 1)?.pop() else {
+        return Ok(Ok(Reply::Done));
+    };
+    // The same name in the table of rows.
+    let mut prefix = due.clone();
+    prefix[0] = table::LEAF_ROW;
+    let rows = txn.scan_prefix(&prefix, None, limits::SWEEP_ROWS_MAX)?;
+    if rows.len() < limits::SWEEP_ROWS_MAX {
+        txn.delete(due);
+    }
+    rows.into_iter().for_each(|(key, _)| txn.delete(key));
+    Ok(Ok(Reply::Done))
+}

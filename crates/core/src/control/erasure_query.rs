@@ -1,0 +1,144 @@
+//! Reads of erasures, of the epoch under preparation, and of who holds roots.
+
+use eunoe_types::{ErasureId, Fault, Kid, NodeId, limits};
+
+use super::erasure_row::{ErasureRow, ErasureState, HolderRow, PendingRow, erasure_of_key, kid_of};
+use super::query::decoded;
+use super::row::leaf_rows_prefix;
+use crate::{Row, ScanRange, StateView, table};
+
+/// A key that is fenced and that the current root still leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FencedKey {
+    /// Where its fence is in the log.
+    pub index: u64,
+    /// The key.
+    pub kid: Kid,
+}
+
+fn range(
+    view: &dyn StateView,
+    (from, to): (&[u8], &[u8]),
+    backward: bool,
+    rows_max: usize,
+) -> Result<Vec<Row>, Fault> {
+    view.scan(&ScanRange {
+        from,
+        to,
+        backward,
+        rows_max,
+        bytes_max: usize::MAX,
+    })
+}
+
+fn prefixed(view: &dyn StateView, prefix: &[u8], rows_max: usize) -> Result<Vec<Row>, Fault> {
+    range(view, (prefix, &table::after_prefix(prefix)), false, rows_max)
+}
+
+/// Fenced keys in the order of their fences, from `after` on, which is not among them.
+pub fn fenced(
+    view: &dyn StateView,
+    after: Option<&FencedKey>,
+    rows_max: usize,
+) -> Result<Vec<FencedKey>, Fault> {
+    let from = match after {
+        None => vec![table::FENCED],
+        Some(last) => [&super::erasure_row::fenced_key(last.index, &last.kid)[..], &[0]].concat(),
+    };
+    let rows = range(
+        view,
+        (&from, &table::after_prefix(&[table::FENCED])),
+        false,
+        rows_max,
+    )?;
+    let read = |(key, _): &Row| {
+        let index = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
+        let index = index.map(u64::from_be_bytes);
+        Ok(FencedKey {
+            index: index.ok_or_else(|| Fault::broken("the key of a fenced key's row is short"))?,
+            kid: kid_of(key)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// An erasure.
+pub fn erasure(view: &dyn StateView, id: &ErasureId) -> Result<Option<ErasureRow>, Fault> {
+    decoded(view, &ErasureRow::key(id), ErasureRow::decode)
+}
+
+/// A tenant's erasures, newest first, those before number `before`.
+pub fn erasures_of(
+    view: &dyn StateView,
+    tenant: &Kid,
+    before: Option<u64>,
+    rows_max: usize,
+) -> Result<Vec<(ErasureId, ErasureRow)>, Fault> {
+    let from = table::key(table::ERASURE_OF, &[tenant.as_bytes()]);
+    let to = before.map_or_else(
+        || table::after_prefix(&from),
+        |number| erasure_of_key(tenant, number),
+    );
+    let mut found = Vec::new();
+    for (_, id) in range(view, (&from, &to), true, rows_max)? {
+        let id = ErasureId::try_from(&id[..]).map_err(|_| Fault::broken("an erasure's id is malformed"))?;
+        let row = erasure(view, &id)?.ok_or_else(|| Fault::broken("a listed erasure is not there"))?;
+        found.push((id, row));
+    }
+    Ok(found)
+}
+
+/// An erasure with keys below its own that are not fenced yet, if there is one.
+pub fn expanding(view: &dyn StateView) -> Result<Option<ErasureId>, Fault> {
+    let rows = prefixed(view, &[table::EXPAND], 1)?;
+    let id = |(key, _): &Row| {
+        let bytes = key.get(1..17).and_then(|bytes| ErasureId::try_from(bytes).ok());
+        bytes.ok_or_else(|| Fault::broken("the key of an expansion is short"))
+    };
+    rows.first().map(id).transpose()
+}
+
+/// What the epoch under preparation erases and replaces.
+pub fn pending_epoch(view: &dyn StateView) -> Result<Option<PendingRow>, Fault> {
+    decoded(view, &PendingRow::key(), PendingRow::decode)
+}
+
+/// Nodes that may hold roots, in the order of their ids.
+pub fn holders(view: &dyn StateView) -> Result<Vec<(NodeId, HolderRow)>, Fault> {
+    let rows = prefixed(view, &[table::HOLDER], 10 * limits::HOLDERS_MAX)?;
+    rows.iter()
+        .map(|(key, row)| Ok((HolderRow::node_of(key)?, HolderRow::decode(row)?)))
+        .collect()
+}
+
+/// Nodes that may still hold a root that led to an erasure's keys.
+pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<NodeId>, Fault> {
+    let ErasureState::Rekeyed { epoch, .. } = row.state else {
+        return Ok(Vec::new());
+    };
+    let holders = holders(view)?.into_iter();
+    Ok(holders
+        .filter(|(_, holder)| holder.oldest <= epoch)
+        .map(|(node, _)| node)
+        .collect())
+}
+
+/// Sealed rows of a leaf page's generation, after the row filed under `after`.
+pub fn leaf_rows(
+    view: &dyn StateView,
+    (tree, page, generation): (u8, u32, u32),
+    after: Option<&[u8; 16]>,
+    rows_max: usize,
+) -> Result<Vec<([u8; 16], Vec<u8>)>, Fault> {
+    let prefix = leaf_rows_prefix(tree, page, generation);
+    let from = after.map_or_else(|| prefix.clone(), |tag| [&prefix[..], tag, &[0]].concat());
+    let rows = range(view, (&from, &table::after_prefix(&prefix)), false, rows_max)?;
+    rows.into_iter()
+        .map(|(key, sealed)| Ok((kid_of(&key)?.0, sealed)))
+        .collect()
+}
+
+/// Whether rows of replaced pages wait to be deleted.
+pub fn sweep_is_due(view: &dyn StateView) -> Result<bool, Fault> {
+    Ok(!prefixed(view, &[table::SWEEP], 1)?.is_empty())
+}

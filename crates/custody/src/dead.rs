@@ -1,0 +1,61 @@
+//! Keys that are fenced: known by name as soon as the fence is applied here, whatever a cache still holds.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use eunoe_core::StateView;
+use eunoe_core::control::{self, FencedKey};
+use eunoe_types::{Fault, Kid};
+
+/// Fenced keys read at a time.
+const PAGE: usize = 1_024;
+
+/// The fenced keys of the current epoch.
+#[derive(Default)]
+pub(crate) struct DeadKeys {
+    any: AtomicBool,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    kids: HashSet<Kid>,
+    last: Option<FencedKey>,
+}
+
+impl DeadKeys {
+    /// All that are fenced now.
+    pub(crate) fn read(view: &dyn StateView) -> Result<Self, Fault> {
+        let dead = Self::default();
+        dead.learn(view)?;
+        Ok(dead)
+    }
+
+    /// Reads the fences that came since the last time; says which.
+    pub(crate) fn learn(&self, view: &dyn StateView) -> Result<Vec<Kid>, Fault> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Vec::new();
+        loop {
+            let page = control::fenced(view, known.last.as_ref(), PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(new);
+            };
+            known.last = Some(*last);
+            known.kids.extend(page.iter().map(|key| key.kid));
+            new.extend(page.iter().map(|key| key.kid));
+            self.any.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether a key is fenced.
+    pub(crate) fn contains(&self, kid: &Kid) -> bool {
+        self.any.load(Ordering::Acquire)
+            && self
+                .known
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .kids
+                .contains(kid)
+    }
+}
