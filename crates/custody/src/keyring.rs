@@ -1,7 +1,7 @@
 //! The keyring: from names to keys, cached while the node is unsealed and gone when it is sealed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
@@ -49,6 +49,7 @@ pub struct Keyring {
     arena: KeyArena,
     limits: KeyringLimits,
     lease: Lease,
+    turn: Mutex<()>,
     state: RwLock<State>,
 }
 
@@ -57,6 +58,17 @@ struct State {
     unsealed: Option<Arc<Unsealed>>,
     /// A root that may become the current one.
     next: Option<RootKey>,
+    /// Keys that are not used for anything new, and may be in the hands of work under way.
+    former: Vec<Weak<Unsealed>>,
+}
+
+impl State {
+    /// Puts other keys, or none, in the place of those in use.
+    fn change(&mut self, unsealed: Option<Arc<Unsealed>>) {
+        self.former.retain(|former| former.strong_count() > 0);
+        let former = std::mem::replace(&mut self.unsealed, unsealed);
+        self.former.extend(former.as_ref().map(Arc::downgrade));
+    }
 }
 
 /// What reconciling with applied state changed.
@@ -79,6 +91,7 @@ impl Keyring {
             arena,
             limits,
             lease: Lease::new(clock),
+            turn: Mutex::new(()),
             state: RwLock::default(),
         }
     }
@@ -115,6 +128,12 @@ impl Keyring {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The turn to follow the state. Whoever calls [`unseal`](Self::unseal) or [`reconcile`](Self::reconcile) holds it
+    /// from before the view is taken: else keys could come into use that know nothing of a fence in between.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the current root: checks that it is the one that the control group committed to.
     pub fn unseal(&self, view: &dyn StateView, root: &RootKey) -> Result<(), KeyringError> {
         let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
@@ -122,7 +141,7 @@ impl Keyring {
             return Err(KeyringError::WrongRoot);
         }
         let unsealed = Unsealed::new(&self.arena, self.limits, view, &epoch, root)?;
-        self.write().unsealed = Some(Arc::new(unsealed));
+        self.write().change(Some(Arc::new(unsealed)));
         Ok(())
     }
 
@@ -156,13 +175,23 @@ impl Keyring {
         } else {
             Reconciled::Sealed
         };
-        self.write().unsealed = changed.map(Arc::new);
+        self.write().change(changed.map(Arc::new));
         Ok(reconciled)
     }
 
     /// Forgets every key. Tasks that hold one finish with it.
     pub fn seal(&self) {
-        *self.write() = State::default();
+        let mut state = self.write();
+        state.change(None);
+        state.next = None;
+    }
+
+    /// Whether no key but those of this epoch and attempt is in memory any more.
+    pub fn former_is_gone(&self, epoch: u64, attempt: u64) -> bool {
+        let state = self.read();
+        let of_another = |keys: &Arc<Unsealed>| (keys.epoch, keys.attempt) != (epoch, attempt);
+        let former = state.former.iter().filter_map(Weak::upgrade);
+        !former.chain(state.unsealed.clone()).any(|keys| of_another(&keys))
     }
 }
 

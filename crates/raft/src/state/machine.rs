@@ -116,15 +116,16 @@ impl StateMachine {
         Ok(())
     }
 
-    /// Tells everybody, after the commit: watchers, then the observer, then those who proposed.
+    /// Tells everybody, after the commit: the observer, then those who wait for a position, then those who proposed.
+    /// The observer is first, so that whoever passes a barrier meets what it made of the state.
     fn announce(&mut self, outcome: Outcome, responders: Vec<Option<ApplyResponder<TypeConfig>>>) {
         if let Some(members) = outcome.members {
             self.members = members;
         }
-        self.applied.send_replace(outcome.last.as_ref().map(position));
         if !outcome.effects.is_empty() {
             self.observer.applied(self.group, &outcome.effects);
         }
+        self.applied.send_replace(outcome.last.as_ref().map(position));
         for (responder, reply) in responders.into_iter().zip(outcome.replies) {
             if let Some(responder) = responder {
                 responder.send(Reply(reply));
@@ -150,8 +151,8 @@ impl StateMachine {
             ));
         }
         self.members = members;
-        self.applied.send_replace(last.as_ref().map(position));
         self.observer.replaced(self.group);
+        self.applied.send_replace(last.as_ref().map(position));
         Ok(())
     }
 

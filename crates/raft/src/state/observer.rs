@@ -8,7 +8,8 @@ use eunoe_types::GroupId;
 /// All of it is hints (erasure.md R4): whoever acts on them reconciles with applied state. The calls come from the
 /// group's task, in order, and must not block.
 pub trait StateObserver: Send + Sync + 'static {
-    /// The commands of a batch were applied and committed, and gave these effects. Their replies follow.
+    /// The commands of a batch were applied and committed, and gave these effects. Nobody who waits for their position
+    /// goes on, and no reply is sent, before this returns.
     fn applied(&self, group: GroupId, effects: &[Effect]);
 
     /// The state is about to be replaced by a snapshot: what was derived from it must be dropped now, before

@@ -8,7 +8,7 @@ use eunoe_types::{NodeId, Realm};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
-use super::{Config, ConfigError, Limits, Listen, LogConfig, Member, TlsPaths};
+use super::{Config, ConfigError, Erasure, Limits, Listen, LogConfig, Member, TlsPaths};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +30,15 @@ pub(super) struct File {
     log: LogFile,
     #[serde(default)]
     limits: LimitsFile,
+    #[serde(default)]
+    erasure: ErasureFile,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct ErasureFile {
+    epoch_period_s: Option<u32>,
+    lease_s: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +110,7 @@ impl File {
             members,
             log: self.log.read()?,
             limits: self.limits.read(),
+            erasure: self.erasure.read()?,
         })
     }
 }
@@ -146,6 +156,24 @@ impl LogFile {
             }
         };
         Ok(LogConfig { level })
+    }
+}
+
+impl ErasureFile {
+    fn read(self) -> Result<Erasure, ConfigError> {
+        let default = Erasure::default();
+        let epoch_period_s = self.epoch_period_s.unwrap_or(default.epoch_period_s);
+        if !(1..=86_400).contains(&epoch_period_s) {
+            return Err(ConfigError::field("erasure.epoch_period_s", "must be 1 to 86400"));
+        }
+        let lease_s = self.lease_s.unwrap_or(default.lease_s);
+        if !(5..=900).contains(&lease_s) {
+            return Err(ConfigError::field("erasure.lease_s", "must be 5 to 900"));
+        }
+        Ok(Erasure {
+            epoch_period_s,
+            lease_s,
+        })
     }
 }
 

@@ -46,6 +46,26 @@ pub struct Config {
     pub log: LogConfig,
     /// What it takes.
     pub limits: Limits,
+    /// How it erases.
+    pub erasure: Erasure,
+}
+
+/// How erasures are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Longest wait of an erasure that is not urgent before an epoch begins, in seconds: 1 to 86,400.
+    pub epoch_period_s: u32,
+    /// How long keys may be used without hearing from the cluster, in seconds: 5 to 900 (erasure.md R3).
+    pub lease_s: u32,
+}
+
+impl Default for Erasure {
+    fn default() -> Self {
+        Self {
+            epoch_period_s: 600,
+            lease_s: 30,
+        }
+    }
 }
 
 /// Addresses to listen on, all different.

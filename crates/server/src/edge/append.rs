@@ -46,6 +46,8 @@ pub struct Ack {
     pub position: Position,
     /// Whether an earlier call had added it.
     pub replayed: bool,
+    /// Whether a key of it is erased already, as far as this node knows: it is in its place and unreadable.
+    pub erased: bool,
 }
 
 /// A sealed message that is not in the log yet.
@@ -102,6 +104,10 @@ impl Edge {
             .await?;
         let purpose = known.purpose(&message.purpose)?;
         let keys = self.keys_of_conversation(&known.id).await?;
+        if let Profile::Support = known.profile {
+            // Before a key is made for anybody: once its principal is erased, it takes nothing for good (R6).
+            self.newest_of_principal(known.principal).await?;
+        }
         let author_kid = self.inner.keys.subject(tenant, &message.author.subject).await?;
         let time = clock::now();
         let bucket = self.inner.keys.bucket(tenant, time.day()).await?;
@@ -169,7 +175,11 @@ impl Edge {
         if !appended.replayed {
             sealed.known.learn(sealed.author.kid, sets, appended);
         }
+        let keys = self.inner.keys.unsealed();
+        let fenced = |kid| keys.as_ref().is_ok_and(|keys| keys.is_fenced(kid));
+        let mut kids = sealed.sections.iter().flat_map(|section| section.refs.as_slice());
         Ok(Ack {
+            erased: kids.any(|key_ref| fenced(&key_ref.kid)),
             id: sealed.id,
             seq: appended.seq,
             time: appended.time,
@@ -184,12 +194,21 @@ impl Edge {
             return Ok(keys);
         }
         self.inner.keys.barrier().await?;
-        self.inner.keys.of_conversation(id)?.ok_or_else(erased)
+        self.inner.keys.of_conversation(id)?.ok_or_else(ApiError::erased)
     }
 
     /// The ref of a key's newest generation.
     pub(super) fn newest(&self, kid: Kid) -> ApiResult<KeyRef> {
-        Ok(self.inner.keys.key(kid)?.ok_or_else(erased)?.newest())
+        Ok(self.inner.keys.key(kid)?.ok_or_else(ApiError::erased)?.newest())
+    }
+
+    /// A principal's key may have been made on another node a moment ago.
+    async fn newest_of_principal(&self, kid: Kid) -> ApiResult<KeyRef> {
+        if let Ok(newest) = self.newest(kid) {
+            return Ok(newest);
+        }
+        self.inner.keys.barrier().await?;
+        self.newest(kid)
     }
 
     /// Parts by owners, in the order of their first part.
@@ -234,7 +253,7 @@ impl Edge {
             refs.push(self.newest(*owner)?);
         }
         let refs = KeyRefs::new(refs).map_err(|_| ApiError::internal("keys do not make a list"))?;
-        let key = self.inner.keys.content_key(&refs)?.ok_or_else(erased)?;
+        let key = self.inner.keys.content_key(&refs)?.ok_or_else(ApiError::erased)?;
         let content = content::encode_section(&section.parts);
         let envelope = with_nonces(|nonces| seal(&key, place, &content, nonces)).map_err(|_| not_sealed())?;
         let mut e = Encoder::with_capacity(80);
@@ -295,7 +314,7 @@ impl Edge {
         plain: &[u8],
     ) -> ApiResult<Vec<u8>> {
         let refs = KeyRefs::new(refs).map_err(|_| ApiError::internal("keys do not make a list"))?;
-        let key = self.inner.keys.content_key(&refs)?.ok_or_else(erased)?;
+        let key = self.inner.keys.content_key(&refs)?.ok_or_else(ApiError::erased)?;
         let place = self.row_place(conversation, row)?;
         with_nonces(|nonces| content::seal_row(&key, &place, plain, nonces)).map_err(|_| not_sealed())
     }
@@ -370,11 +389,6 @@ fn random_id() -> ApiResult<MessageId> {
 
 fn not_sealed() -> ApiError {
     ApiError::internal("the content was not sealed")
-}
-
-/// A key that it needs is gone for good.
-pub(super) fn erased() -> ApiError {
-    ApiError::precondition("ERASED", "a key that this needs was erased")
 }
 
 /// What a rejection means to a caller.

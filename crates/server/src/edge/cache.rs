@@ -59,6 +59,11 @@ impl Numbers {
 }
 
 impl Known {
+    /// The kid of the tenant's key.
+    pub(super) fn tenant(&self) -> Kid {
+        self.tenant
+    }
+
     /// The place of a purpose among the conversation's.
     pub(super) fn purpose(&self, name: &str) -> ApiResult<u8> {
         let place = self.purposes.iter().position(|known| known == name);

@@ -87,7 +87,8 @@ impl Edge {
             "" => by_request_id(&new.request_id),
             reference => by_external_ref(reference),
         };
-        let id = self.inner.keys.conversation(&tenant, shard, &name).await?;
+        let principal = kids.first().copied().filter(|_| shard.is_some());
+        let id = self.inner.keys.conversation(&tenant, principal, &name).await?;
         if let Profile::Support = new.profile
             && shard != Some(id.shard())
         {

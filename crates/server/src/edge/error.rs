@@ -65,6 +65,11 @@ impl ApiError {
         Self::new(ErrorCode::FailedPrecondition, reason, message)
     }
 
+    /// A key that it needs is fenced or gone for good.
+    pub fn erased() -> Self {
+        Self::precondition("ERASED", "a key that this needs was erased")
+    }
+
     /// Nobody can serve this now.
     pub fn unavailable(reason: &'static str, message: &'static str) -> Self {
         Self {
@@ -119,7 +124,10 @@ impl From<Fault> for ApiError {
 impl From<KeyringError> for ApiError {
     fn from(error: KeyringError) -> Self {
         match error {
-            KeyringError::Sealed => Self::unavailable("NODE_SEALED", "this node holds no root key now"),
+            KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot => Self::unavailable(
+                "NODE_SEALED",
+                "this node holds no keys that it may use now; ask another one",
+            ),
             KeyringError::Fault(fault) => fault.into(),
             KeyringError::Key(_) => Self::exhausted("KEY_MEMORY", "there is no room for another key", 1_000),
             KeyringError::WrongRoot | KeyringError::Seal(_) => Self::internal("the keyring refused"),

@@ -31,6 +31,8 @@ struct Channels {
 #[derive(Default)]
 pub struct Hub {
     conversations: Mutex<HashMap<ConversationId, Channels>>,
+    /// Counts changes of what keys open.
+    keys: watch::Sender<u64>,
 }
 
 /// What one tail listens to.
@@ -83,6 +85,16 @@ impl Hub {
             // Nobody may be listening any more.
             let _listeners = channels.typing.send(notice);
         }
+    }
+
+    /// Says that keys were fenced, changed or forgotten.
+    pub fn keys_changed(&self) {
+        self.keys.send_modify(|count| *count += 1);
+    }
+
+    /// Changes of what keys open.
+    pub fn watch_keys(&self) -> watch::Receiver<u64> {
+        self.keys.subscribe()
     }
 
     fn wake(&self, changed: impl IntoIterator<Item = ConversationId>) {

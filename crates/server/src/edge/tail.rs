@@ -8,6 +8,9 @@ use eunoe_types::{ConversationId, Fault, Seq, TenantId, TimeMs};
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
+use futures::stream::BoxStream;
+
+use super::guard::ErasureGuard;
 use super::hub::Listener;
 use super::opening::{ParticipantView, SealedPage};
 use super::read::read_page;
@@ -36,6 +39,8 @@ pub enum TailEvent {
     Message(Box<MessageView>),
     /// Nothing comes any more.
     Closed(TimeMs),
+    /// Something of the conversation was erased since the position that the tail began at.
+    Erased,
     /// Somebody types.
     Typing(ParticipantView, bool),
     /// Nothing happened for a while.
@@ -51,6 +56,9 @@ struct Tail {
     listener: Listener,
     /// The last message that was sent.
     last: Seq,
+    /// Something was erased between the position that the tail began at and the tail.
+    missed_erasure: bool,
+    guard: ErasureGuard,
     out: mpsc::Sender<TailItem>,
 }
 
@@ -65,7 +73,7 @@ impl Edge {
         name: &ConversationName,
         purpose: &str,
         start: TailStart,
-    ) -> ApiResult<ReceiverStream<TailItem>> {
+    ) -> ApiResult<BoxStream<'static, TailItem>> {
         let known = self.readable(tenant, name, purpose).await?;
         let id = known.id;
         let listener = self.inner.hub.listen(id);
@@ -75,6 +83,7 @@ impl Edge {
             .of(&id)
             .with_view(|view| data::head(view, &id))??;
         let head = head.map_or(Seq(0), |head| head.last_seq);
+        let mut position = None;
         let last = match start {
             TailStart::Now => head,
             TailStart::After(seq) if seq > head => {
@@ -84,21 +93,29 @@ impl Edge {
                 ));
             }
             TailStart::After(seq) => seq,
-            TailStart::Position(token) => self.resume(&token, head)?,
+            TailStart::Position(token) => {
+                let resumed = self.resume(&token, head)?;
+                position = Some(resumed);
+                resumed.seq
+            }
         };
         let (out, events) = mpsc::channel(BUFFER);
+        let guard = ErasureGuard::new(self.clone(), known);
+        let missed = position.is_some_and(|at| guard.erased_after(at.control_index).unwrap_or(true));
         let tail = Tail {
             edge: self.clone(),
             id,
             listener,
             last,
+            missed_erasure: missed,
+            guard: guard.clone(),
             out,
         };
         tokio::spawn(tail.run());
-        Ok(ReceiverStream::new(events))
+        Ok(guard.watch_over(ReceiverStream::new(events)))
     }
 
-    fn resume(&self, token: &str, head: Seq) -> ApiResult<Seq> {
+    fn resume(&self, token: &str, head: Seq) -> ApiResult<Position> {
         let position = Position::decode(token, "position")?;
         if position.incarnation != self.incarnation()? {
             let message = "the data was restored since this position was given; read again";
@@ -107,7 +124,7 @@ impl Edge {
         if position.seq > head {
             return Err(ApiError::invalid("position", "must belong to this conversation"));
         }
-        Ok(position.seq)
+        Ok(position)
     }
 }
 
@@ -126,6 +143,11 @@ impl Tail {
     }
 
     async fn follow(&mut self) -> ApiResult<()> {
+        if self.missed_erasure
+            && let Some(Ended) = self.send(TailEvent::Erased).await?
+        {
+            return Ok(());
+        }
         loop {
             self.listener.changed.mark_unchanged();
             if let Some(Ended) = self.send_new().await? {
@@ -174,10 +196,11 @@ impl Tail {
     async fn wait(&mut self) -> ApiResult<Option<Ended>> {
         loop {
             let event = tokio::select! {
+                reset = self.guard.reset() => return Err(reset),
                 changed = self.listener.changed.changed() => return Ok(changed.err().map(|_| Ended)),
                 () = self.out.closed() => return Ok(Some(Ended)),
                 typing = self.listener.typing.recv() => match typing {
-                    Ok(notice) => self.typing(notice)?,
+                    Ok(notice) => self.typing(notice).await?,
                     Err(broadcast::error::RecvError::Lagged(_)) => None,
                     Err(broadcast::error::RecvError::Closed) => return Ok(Some(Ended)),
                 },
@@ -191,11 +214,12 @@ impl Tail {
         }
     }
 
-    fn typing(&self, notice: TypingNotice) -> ApiResult<Option<TailEvent>> {
+    async fn typing(&self, notice: TypingNotice) -> ApiResult<Option<TailEvent>> {
         let group = self.edge.inner.groups.of(&self.id);
         let row = group.with_view(|view| data::participant(view, &self.id, notice.participant))??;
         // Somebody whom this node does not know yet: the notice is lost, as notices may be.
         let Some(row) = row else { return Ok(None) };
+        self.edge.inner.keys.barrier().await?;
         Ok(Some(TailEvent::Typing(
             self.edge.open_participant(&self.id, &row)?,
             notice.active,

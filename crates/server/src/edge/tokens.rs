@@ -90,6 +90,18 @@ pub(super) fn decode_conversation(token: &str) -> ApiResult<ConversationId> {
     decode(token, "page_token", |d| Ok(ConversationId(d.array()?)))
 }
 
+/// The token of the numbered thing that a page ended with.
+pub(super) fn encode_number(number: u64) -> String {
+    let mut e = Encoder::new();
+    e.u8(FORMAT).varint(number);
+    URL_SAFE_NO_PAD.encode(e.as_slice())
+}
+
+/// Reads such a token.
+pub(super) fn decode_number(token: &str) -> ApiResult<u64> {
+    decode(token, "page_token", |d| d.varint())
+}
+
 fn decode<T>(
     token: &str,
     field: &'static str,

@@ -252,6 +252,7 @@ fn tail_event((event, position): (TailEvent, Position)) -> proto::TailConversati
             participant: Some(convert::participant(participant)),
             active,
         }),
+        TailEvent::Erased => Event::Erased(proto::ContentErased {}),
         TailEvent::Heartbeat => Event::Heartbeat(proto::Heartbeat {}),
     };
     proto::TailConversationResponse {

@@ -70,9 +70,9 @@ impl Cluster {
     }
 
     async fn status(&self) -> ApiResult<proto::GetStatusResponse> {
-        let (genesis, version) = self
+        let (epoch, version) = self
             .control()
-            .with_view(|view| Ok::<_, Fault>((control::genesis(view)?, control::cluster_version(view)?)))??;
+            .with_view(|view| Ok::<_, Fault>((control::epoch(view)?, control::cluster_version(view)?)))??;
         let log = self.operator.log.stats();
         Ok(proto::GetStatusResponse {
             node_id: self.control().node_id().0,
@@ -80,7 +80,7 @@ impl Cluster {
             groups: self.groups().all().map(group).collect::<Result<_, _>>()?,
             cluster_version: version.unwrap_or_default(),
             program_version: env!("CARGO_PKG_VERSION").into(),
-            epoch: genesis.map_or(0, |genesis| genesis.epoch),
+            epoch: epoch.map_or(0, |epoch| epoch.epoch),
             realm: self.operator.realm.to_string(),
             limits: api_limits(),
             log_disk_bytes: self.operator.log.disk_bytes(),
@@ -153,7 +153,7 @@ impl Cluster {
     async fn propose(&self, command: &Command<'_>) -> ApiResult<()> {
         let reply = self.groups().propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
-            Reply::Done | Reply::Keys(_) => {}
+            Reply::Done | Reply::Keys(_) | Reply::Erasure { .. } => {}
             Reply::Rejected(rejection) => return Err(refused(rejection)),
         }
         // So that the answer is about the state after it.
@@ -290,7 +290,16 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::NoGenesis
         | Rejection::PagesMissing
         | Rejection::WrongEpoch
-        | Rejection::WrongVersion => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
+        | Rejection::WrongVersion
+        | Rejection::RequestIdReused
+        | Rejection::NoSuchKey
+        | Rejection::KeyErased
+        | Rejection::NothingToExpand
+        | Rejection::WrongAttempt
+        | Rejection::WrongChunk
+        | Rejection::WrongDigest
+        | Rejection::KeyNotFenced
+        | Rejection::TooFewHolders => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
     }
 }
 

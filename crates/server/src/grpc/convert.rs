@@ -116,6 +116,11 @@ pub(super) fn ack(ack: &Ack) -> proto::Ack {
         time: Some(timestamp(ack.time)),
         position: ack.position.encode(),
         replayed: ack.replayed,
-        state: proto::ContentState::Ok.into(),
+        state: if ack.erased {
+            proto::ContentState::Erased
+        } else {
+            proto::ContentState::Ok
+        }
+        .into(),
     }
 }

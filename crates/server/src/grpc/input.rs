@@ -11,7 +11,7 @@ use crate::edge::{
 use crate::hex;
 
 /// A text of `min` to `max` bytes.
-fn bounded(field: &str, value: &str, min: usize, max: usize) -> ApiResult<()> {
+pub(super) fn bounded(field: &str, value: &str, min: usize, max: usize) -> ApiResult<()> {
     if (min..=max).contains(&value.len()) {
         return Ok(());
     }
@@ -34,7 +34,7 @@ pub(super) fn purpose(field: &str, value: String) -> ApiResult<String> {
 }
 
 /// 32 lower-case hex digits.
-fn id16(field: &str, value: &str) -> ApiResult<[u8; 16]> {
+pub(super) fn id16(field: &str, value: &str) -> ApiResult<[u8; 16]> {
     let id = hex::bytes(value).filter(|_| !value.bytes().any(|digit| digit.is_ascii_uppercase()));
     id.ok_or_else(|| ApiError::invalid(field, "must be 32 hex digits"))
 }

@@ -6,9 +6,11 @@ mod auth;
 mod chat;
 mod cluster;
 mod convert;
+mod erasure;
 mod input;
 mod status;
 
 pub use chat::Chat;
 pub use cluster::{Cluster, Operator};
+pub use erasure::Erasures;
 pub use status::{Faults, to_status};

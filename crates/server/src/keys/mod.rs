@@ -7,13 +7,13 @@ mod creator;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eunoe_core::StateView;
 use eunoe_core::control::KeyOutcome;
 use eunoe_crypto::{ContentKey, KeyRefs, OsEntropy};
 use eunoe_custody::{Conversation, HeldKey, Keyring, KeyringError, PreparedKey, Tenant, Unsealed};
-use eunoe_types::{ConversationId, Day, Kid, TenantId, VirtualShard};
+use eunoe_types::{ConversationId, Day, Kid, TenantId};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -24,8 +24,12 @@ use creator::Creator;
 
 /// How long a caller waits for the control group's read position.
 pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Attempts to create a key: each one that fails was overtaken by another node or by an epoch.
-const ATTEMPTS: usize = 8;
+/// How long a key is tried to be created: an attempt that fails was overtaken by another node or by an epoch.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after an attempt that an epoch was in the way of.
+const FROZEN_PAUSE: Duration = Duration::from_millis(20);
+/// Looks at a state that changed its epoch between two steps of a lookup.
+const EPOCH_RETRIES: usize = 3;
 /// Creations of one name exclude each other, so that a burst of messages by a new author makes one key.
 const STRIPES: usize = 256;
 
@@ -42,7 +46,7 @@ enum Name<'a> {
     Tenant(&'a TenantId),
     Subject(&'a Tenant, &'a str),
     Bucket(&'a Tenant, [u8; 4]),
-    Conversation(&'a Tenant, Option<VirtualShard>, &'a [u8]),
+    Conversation(&'a Tenant, Option<Kid>, &'a [u8]),
 }
 
 impl Keys {
@@ -73,22 +77,30 @@ impl Keys {
     fn held_or<T>(
         &self,
         held: impl FnOnce(&Unsealed) -> Option<T>,
-        read: impl FnOnce(&Unsealed, &dyn StateView) -> Result<Option<T>, KeyringError>,
+        read: impl Fn(&Unsealed, &dyn StateView) -> Result<Option<T>, KeyringError>,
     ) -> ApiResult<Option<T>> {
-        let unsealed = self.keyring.unsealed()?;
-        if let Some(held) = held(&unsealed) {
+        if let Some(held) = held(&*self.keyring.unsealed()?) {
             return Ok(Some(held));
         }
-        Ok(self.groups.control().with_view(|view| read(&unsealed, view))??)
+        self.look(read)
     }
 
     /// Looks something up in applied state.
-    fn look<T>(
-        &self,
-        read: impl FnOnce(&Unsealed, &dyn StateView) -> Result<T, KeyringError>,
-    ) -> ApiResult<T> {
-        let unsealed = self.keyring.unsealed()?;
-        Ok(self.groups.control().with_view(|view| read(&unsealed, view))??)
+    fn look<T>(&self, read: impl Fn(&Unsealed, &dyn StateView) -> Result<T, KeyringError>) -> ApiResult<T> {
+        for _ in 0..EPOCH_RETRIES {
+            let unsealed = self.keyring.unsealed()?;
+            match self.groups.control().with_view(|view| read(&unsealed, view))? {
+                // The epoch began between the two lines above.
+                Err(KeyringError::StaleRoot) => {}
+                found => return Ok(found?),
+            }
+        }
+        Err(KeyringError::StaleRoot.into())
+    }
+
+    /// Whether a key is fenced.
+    fn is_fenced(&self, kid: &Kid) -> ApiResult<bool> {
+        Ok(self.keyring.unsealed()?.is_fenced(kid))
     }
 
     /// A tenant that has keys already.
@@ -98,7 +110,9 @@ impl Keys {
 
     /// A tenant; its key is made on first use.
     pub async fn tenant(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
-        if let Some(tenant) = self.known_tenant(id)? {
+        if let Some(tenant) = self.known_tenant(id)?
+            && !self.is_fenced(&tenant.key().kid())?
+        {
             return Ok(tenant);
         }
         self.ensure(&Name::Tenant(id)).await?;
@@ -114,11 +128,11 @@ impl Keys {
         )
     }
 
-    /// A subject's kid; the key is made on first use.
+    /// A subject's kid; the key is made on first use, and anew after an erasure.
     pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
         match self.known_subject(tenant, subject)? {
-            Some(kid) => Ok(kid),
-            None => self.ensure(&Name::Subject(tenant, subject)).await,
+            Some(kid) if !self.is_fenced(&kid)? => Ok(kid),
+            Some(_) | None => self.ensure(&Name::Subject(tenant, subject)).await,
         }
     }
 
@@ -130,8 +144,8 @@ impl Keys {
             |keys, view| keys.bucket(view, tenant, &name),
         )?;
         match held {
-            Some(kid) => Ok(kid),
-            None => self.ensure(&Name::Bucket(tenant, name)).await,
+            Some(kid) if !self.is_fenced(&kid)? => Ok(kid),
+            Some(_) | None => self.ensure(&Name::Bucket(tenant, name)).await,
         }
     }
 
@@ -140,15 +154,17 @@ impl Keys {
         self.look(|keys, view| keys.conversation_id(view, tenant, reference))
     }
 
-    /// The conversation that `reference` leads to; its key, and with it its id, is made on first use. `shard` is
-    /// its principal's.
+    /// The conversation that `reference` leads to; its key, and with it its id, is made on first use, and anew after
+    /// an erasure.
     pub async fn conversation(
         &self,
         tenant: &Tenant,
-        shard: Option<VirtualShard>,
+        principal: Option<Kid>,
         reference: &[u8],
     ) -> ApiResult<ConversationId> {
-        let kid = self.ensure(&Name::Conversation(tenant, shard, reference)).await?;
+        let kid = self
+            .ensure(&Name::Conversation(tenant, principal, reference))
+            .await?;
         Ok(ConversationId(kid.0))
     }
 
@@ -176,16 +192,23 @@ impl Keys {
     /// The key's kid, made if there is none yet.
     async fn ensure(&self, name: &Name<'_>) -> ApiResult<Kid> {
         let _turn = self.stripes[name.stripe()].lock().await;
-        for _ in 0..ATTEMPTS {
+        let deadline = Instant::now() + CREATE_TIMEOUT;
+        while Instant::now() < deadline {
             if let Some(kid) = self.look(|keys, view| name.find(keys, view))? {
                 return Ok(kid);
             }
-            let prepared = self.look(|keys, view| name.prepare(keys, view))?;
+            // Made on another node in this moment: it is found now.
+            let Some(prepared) = self.look(|keys, view| name.prepare(keys, view))? else {
+                continue;
+            };
             let (kid, outcome) = (prepared.kid, self.creator.create(prepared).await?);
             // The key was created on the leader; it is usable here once it is applied here.
             self.barrier().await?;
-            if outcome == KeyOutcome::Created {
-                return Ok(kid);
+            match outcome {
+                KeyOutcome::Created => return Ok(kid),
+                KeyOutcome::Exists | KeyOutcome::StaleGeneration => {}
+                KeyOutcome::Frozen => tokio::time::sleep(FROZEN_PAUSE).await,
+                KeyOutcome::ParentErased => return Err(ApiError::erased()),
             }
         }
         Err(ApiError::unavailable(
@@ -207,25 +230,27 @@ impl Name<'_> {
         usize::try_from(hasher.finish() % STRIPES as u64).unwrap_or_default()
     }
 
+    /// The key in use of this name.
     fn find(&self, keys: &Unsealed, view: &dyn StateView) -> Result<Option<Kid>, KeyringError> {
-        match self {
-            Self::Tenant(id) => Ok(keys.tenant(view, id)?.map(|tenant| tenant.key().kid())),
-            Self::Subject(tenant, subject) => keys.subject(view, tenant, subject),
-            Self::Bucket(tenant, name) => keys.bucket(view, tenant, name),
+        let named = match self {
+            Self::Tenant(id) => keys.tenant(view, id)?.map(|tenant| tenant.key().kid()),
+            Self::Subject(tenant, subject) => keys.subject(view, tenant, subject)?,
+            Self::Bucket(tenant, name) => keys.bucket(view, tenant, name)?,
             Self::Conversation(tenant, _, reference) => {
-                Ok(keys.conversation_id(view, tenant, reference)?.map(|id| id.kid()))
+                keys.conversation_id(view, tenant, reference)?.map(|id| id.kid())
             }
-        }
+        };
+        Ok(named.filter(|kid| !keys.is_fenced(kid)))
     }
 
-    fn prepare(&self, keys: &Unsealed, view: &dyn StateView) -> Result<PreparedKey, KeyringError> {
+    fn prepare(&self, keys: &Unsealed, view: &dyn StateView) -> Result<Option<PreparedKey>, KeyringError> {
         let (now, entropy) = (clock::now(), &mut OsEntropy);
         match self {
             Self::Tenant(id) => keys.new_tenant(view, id, now, entropy),
             Self::Subject(tenant, subject) => keys.new_subject(view, tenant, subject, now, entropy),
             Self::Bucket(tenant, name) => keys.new_bucket(view, tenant, name, now, entropy),
-            Self::Conversation(tenant, shard, reference) => {
-                keys.new_conversation(view, tenant, *shard, Some(reference), now, entropy)
+            Self::Conversation(tenant, principal, reference) => {
+                keys.new_conversation(view, tenant, *principal, Some(reference), now, entropy)
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The life of a node: what is opened in which order, what runs beside the services, how it ends.
 
+mod custodian;
 mod disk;
 mod drain;
+mod epochs;
 mod error;
 mod founding;
+mod lease;
 mod peers;
 mod services;
 mod shared;
@@ -96,7 +99,7 @@ fn raft_node(shared: &Arc<Shared>, disk: &Disk) -> Result<RaftNode, NodeError> {
         log: disk.log.clone(),
         states: Arc::clone(&disk.states),
         transport: Arc::new(GrpcTransport::new(shared.links.clone())),
-        observer: shared.hub.clone(),
+        observer: shared.custodian.clone(),
     })?)
 }
 
@@ -186,7 +189,11 @@ async fn start(
     shared
         .health
         .set(HealthState::Starting("waiting for the root key"));
-    unsealing::unseal(Arc::clone(shared)).await?;
+    shared.spawn(lease::keep(Arc::clone(shared)));
+    shared.spawn(unsealing::keep_unsealed(Arc::clone(shared)));
+    shared.spawn(custodian::destroy_old_roots(Arc::clone(shared)));
+    shared.spawn(epochs::drive(Arc::clone(shared)));
+    unsealing::first_time(shared).await;
     let balanced = Arc::clone(shared);
     shared.spawn(async move {
         drain::spread_leaders(balanced).await;

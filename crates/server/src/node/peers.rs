@@ -1,18 +1,23 @@
 //! What this node does for its peers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use eunoe_core::control;
+use eunoe_core::control::{self, Command};
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
-use super::{Shared, drain, founding, unsealing};
+use super::{Shared, drain, founding, lease, unsealing};
 use crate::edge::TypingNotice;
 use crate::groups::change_here;
 use crate::peer::{
-    ChangeOutcome, GrantedRoot, GroupChange, PeerHandler, PeerState, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GrantedLease, GrantedRoot, GroupChange, PeerHandler, PeerState, ProposeOutcome,
+    RefusedGrant,
 };
+
+/// How long a peer may wait for an entry to be applied here.
+const AWAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers peers.
 pub(super) struct Handler {
@@ -21,7 +26,11 @@ pub(super) struct Handler {
 
 #[tonic::async_trait]
 impl PeerHandler for Handler {
-    async fn propose(&self, _from: NodeId, group: GroupId, command: Bytes) -> ProposeOutcome {
+    async fn propose(&self, from: NodeId, group: GroupId, command: Bytes) -> ProposeOutcome {
+        if group.is_control() && !may_propose(from, &command) {
+            tracing::error!(node = %from, "a node proposed what only another one may say");
+            return ProposeOutcome::NotLeader(None);
+        }
         let Some(group) = self.shared.group(group) else {
             return ProposeOutcome::NotLeader(None);
         };
@@ -45,6 +54,21 @@ impl PeerHandler for Handler {
         unsealing::grant(&self.shared, from, boot_id).await
     }
 
+    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant> {
+        unsealing::install_next(&self.shared, from, next).await
+    }
+
+    async fn renew_lease(&self, from: NodeId) -> Result<GrantedLease, RefusedGrant> {
+        lease::grant(&self.shared, from).await
+    }
+
+    async fn await_applied(&self, control_index: u64) -> bool {
+        match self.shared.group(GroupId::CONTROL) {
+            Some(control) => control.wait_applied(control_index, AWAIT_TIMEOUT).await.is_ok(),
+            None => false,
+        }
+    }
+
     async fn relay_typing(&self, conversation: ConversationId, participant: u32, active: bool) {
         self.shared
             .hub
@@ -60,17 +84,22 @@ impl PeerHandler for Handler {
     }
 }
 
+/// Whether a node may propose this: what a node says of its own vault only it can say.
+fn may_propose(from: NodeId, command: &[u8]) -> bool {
+    match Command::decode(command) {
+        Ok(Command::AttestDestroyed(said)) => said.node == from,
+        Ok(_) | Err(_) => true,
+    }
+}
+
 /// Whether a node votes, or was given the root before. Unknown while the groups do not run.
 fn knows(shared: &Shared, node: NodeId) -> Option<bool> {
     let control = shared.group(GroupId::CONTROL)?;
     if control.leadership().members.is_voter(node) {
         return Some(true);
     }
-    let granted = control.with_view(|view| match control::genesis(view)? {
-        Some(genesis) => control::was_granted(view, genesis.epoch, node),
-        None => Ok(false),
-    });
-    granted.ok()?.ok()
+    let holders = control.with_view(control::holders).ok()?.ok()?;
+    Some(holders.iter().any(|(holder, _)| *holder == node))
 }
 
 /// How this node is, for `asker`.
@@ -85,5 +114,6 @@ pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
         draining: shared.is_draining(),
         knows_asker: knows(shared, asker).unwrap_or_default(),
         started: groups.is_some(),
+        boot: shared.boot,
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use eunoe_proto::DESCRIPTORS;
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
 use eunoe_proto::cluster::cluster_service_server::ClusterServiceServer;
+use eunoe_proto::erasure::erasure_service_server::ErasureServiceServer;
 use eunoe_raft::RaftNode;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::net::TcpListener;
@@ -17,7 +18,7 @@ use super::peers::Handler;
 use super::{GRACE, NodeError, Shared};
 use crate::admin::{self, HealthState};
 use crate::edge::{Edge, Quota};
-use crate::grpc::{Chat, Cluster};
+use crate::grpc::{Chat, Cluster, Erasures};
 use crate::keys::Keys;
 use crate::peer::PeerServer;
 use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
@@ -78,6 +79,8 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
         quota,
         stop.clone(),
     );
+    let erasures = ErasureServiceServer::new(Erasures::new(edge.clone(), shared.faults.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
     let chat = ChatServiceServer::new(Chat::new(edge, shared.faults.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(2 * REQUEST_BYTES_MAX);
@@ -91,6 +94,7 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ChatServiceServer<Chat>>().await;
     reporter.set_serving::<ClusterServiceServer<Cluster>>().await;
+    reporter.set_serving::<ErasureServiceServer<Erasures>>().await;
 
     let limits = &shared.config.limits;
     let handshakes = HandshakeLimits {
@@ -103,6 +107,7 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
         .add_service(health)
         .add_service(reflection)
         .add_service(chat)
+        .add_service(erasures)
         .add_service(cluster);
     shared.health.set(HealthState::Serving);
     tracing::info!("the node serves");
@@ -117,6 +122,7 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
                     .await,
             );
             reporter.set_not_serving::<ChatServiceServer<Chat>>().await;
+            reporter.set_not_serving::<ErasureServiceServer<Erasures>>().await;
             stop.cancelled().await;
         }
     };

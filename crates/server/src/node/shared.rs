@@ -12,8 +12,10 @@ use eunoe_vault::ErasableVault;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc;
 
+use super::custodian::Custodian;
 use super::{Disk, NodeError};
 use crate::admin::Health;
+use crate::clock::BootClock;
 use crate::config::Config;
 use crate::edge::Hub;
 use crate::groups::Groups;
@@ -38,6 +40,7 @@ pub(super) struct Shared {
     pub(super) vault: Arc<dyn ErasableVault>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) hub: Arc<Hub>,
+    pub(super) custodian: Arc<Custodian>,
     pub(super) health: Health,
     pub(super) faults: Faults,
     pub(super) log: eunoe_store::SegmentLog,
@@ -60,15 +63,16 @@ impl Shared {
         let mut boot = BootId::default();
         OsEntropy.fill(&mut boot.0).map_err(|_| NodeError::Entropy)?;
         let (failed, failures) = mpsc::channel(1);
-        Ok(Arc::new(Self {
+        let shared = Arc::new(Self {
             boot,
             material,
             directory,
             peers: PeerClient::new(links.clone()),
             links,
             vault: Arc::clone(&disk.vault),
-            keyring: Arc::new(Keyring::new(arena, KeyringLimits::default())),
+            keyring: Arc::new(Keyring::new(arena, KeyringLimits::default(), Arc::new(BootClock))),
             hub: Arc::new(Hub::default()),
+            custodian: Arc::new(Custodian::default()),
             health: Health::default(),
             faults: Faults::default(),
             log: disk.log.clone(),
@@ -76,7 +80,9 @@ impl Shared {
             draining: AtomicBool::new(false),
             failures: (failed, Mutex::new(failures)),
             config,
-        }))
+        });
+        shared.custodian.serve(&shared);
+        Ok(shared)
     }
 
     /// Depth of the key trees of a realm that begins here.
@@ -133,6 +139,12 @@ impl Shared {
                 let _first_or_not = failed.try_send(error);
             }
         });
+    }
+
+    /// Ends the node with this.
+    pub(super) fn fail(&self, error: NodeError) {
+        // A second failure changes nothing.
+        let _first_or_not = self.failures.0.try_send(error);
     }
 
     /// Ends with the first failure of a task.

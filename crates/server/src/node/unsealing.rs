@@ -3,62 +3,83 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::control::{self, Command, GenesisRow, Reply};
+use eunoe_core::control::{self, Command, EpochRow, Rejection, Reply};
 use eunoe_crypto::{RootKey, SecretBytes};
+use eunoe_custody::KeyringError;
 use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
 
+use super::custodian::slot_of;
 use super::founding::blocking;
 use super::{NodeError, Shared};
 use crate::peer::{GrantedRoot, RefusedGrant};
 
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long the root of the next epoch waits for the beginning of its attempt to be applied here.
+const PENDING_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Ends when the keyring is unsealed with the current root.
-pub(super) async fn unseal(shared: Arc<Shared>) -> Result<(), NodeError> {
+/// Keeps the keyring unsealed with the current root, as long as the lease lasts.
+pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
-    let mut applied = control.watch_applied();
+    let mut changed = shared.custodian.watch();
     loop {
-        applied.mark_unchanged();
-        if let Some(genesis) = control.with_view(control::genesis)?? {
-            let slot = slot_of(&genesis)?;
-            match root(&shared, slot).await? {
-                Some(secret) => {
-                    forget_others(&shared, slot).await?;
-                    return unseal_with(&shared, secret);
-                }
-                None => tokio::time::sleep(PAUSE).await,
-            }
-        } else {
-            let _applied_or_not = tokio::time::timeout(PAUSE * 5, applied.changed()).await;
+        changed.mark_unchanged();
+        let may = shared.keyring.lease().left_ms() > 0 && !shared.keyring.holds_root();
+        if let Some(epoch) = control.with_view(control::epoch)??
+            && may
+            && !unseal(&shared, &epoch).await?
+        {
+            tokio::time::sleep(PAUSE).await;
+            continue;
         }
+        let _changed_or_not = tokio::time::timeout(PAUSE * 5, changed.changed()).await;
     }
 }
 
-fn unseal_with(shared: &Shared, secret: SecretBytes) -> Result<(), NodeError> {
-    let root = RootKey::decode(shared.keyring.arena(), &secret)
-        .map_err(|_| Fault::broken("the vault's root is malformed"))?;
-    let control = shared.groups()?.control().clone();
-    control.with_view(|view| shared.keyring.unseal(view, &root))??;
-    tracing::info!("the node is unsealed");
-    Ok(())
+/// Ends when the keyring was unsealed for the first time.
+pub(super) async fn first_time(shared: &Shared) {
+    let mut keys = shared.hub.watch_keys();
+    while shared.keyring.unsealed().is_err() && keys.changed().await.is_ok() {}
 }
 
-/// Where the vault keeps the current root.
-fn slot_of(genesis: &GenesisRow) -> Result<Slot, Fault> {
-    let attempt =
-        u32::try_from(genesis.attempt).map_err(|_| Fault::broken("the attempt of the epoch is malformed"))?;
-    Ok(Slot {
-        epoch: genesis.epoch,
-        attempt,
-    })
+/// Says whether it is unsealed now.
+async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
+    let slot = slot_of(epoch)?;
+    let Some(secret) = root(shared, slot).await? else {
+        return Ok(false);
+    };
+    let root = RootKey::decode(shared.keyring.arena(), &secret)
+        .map_err(|_| Fault::broken("the vault's root is malformed"))?;
+    drop(secret);
+    let control = shared.groups()?.control().clone();
+    let unsealed = {
+        let _turn = shared.keyring.turn();
+        control.with_view(|view| shared.keyring.unseal(view, &root))?
+    };
+    match unsealed {
+        Ok(()) => {}
+        // The epoch is over already.
+        Err(KeyringError::WrongRoot) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    tracing::info!("the node is unsealed");
+    shared.hub.keys_changed();
+    Ok(true)
 }
 
 /// The root of `slot`, if it can be had now.
 async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, NodeError> {
     let vault = Arc::clone(&shared.vault);
     match blocking(move || vault.get(slot)).await? {
-        Ok(secret) => return Ok(Some(secret)),
+        Ok(secret) => {
+            // Its own process is in the log's list of those that ever had the root, too.
+            return Ok(
+                record_grant(shared, shared.config.node_id, shared.boot, slot.epoch)
+                    .await
+                    .is_ok()
+                    .then_some(secret),
+            );
+        }
         Err(VaultError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
@@ -81,17 +102,6 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
     Ok(None)
 }
 
-/// Destroys roots of attempts that came to nothing.
-async fn forget_others(shared: &Arc<Shared>, current: Slot) -> Result<(), NodeError> {
-    let vault = Arc::clone(&shared.vault);
-    blocking(move || {
-        let mut stale = vault.list()?.into_iter().filter(|slot| *slot != current);
-        stale.try_for_each(|slot| vault.destroy(slot).map(drop))
-    })
-    .await??;
-    Ok(())
-}
-
 /// Gives the root to an admitted node, after the grant is in the control group's log.
 pub(super) async fn grant(
     shared: &Arc<Shared>,
@@ -100,31 +110,17 @@ pub(super) async fn grant(
 ) -> Result<GrantedRoot, RefusedGrant> {
     let not_recorded = |_| RefusedGrant::NotRecorded;
     let groups = shared.groups().map_err(not_recorded)?;
-    let genesis = groups
+    let epoch = groups
         .control()
-        .with_view(control::genesis)
+        .with_view(control::epoch)
         .ok()
         .and_then(Result::ok)
         .flatten();
-    let (Some(genesis), true) = (genesis, shared.keyring.unsealed().is_ok()) else {
+    let (Some(epoch), true) = (epoch, shared.keyring.unsealed().is_ok()) else {
         return Err(RefusedGrant::Sealed);
     };
-    let slot = slot_of(&genesis).map_err(|_| RefusedGrant::Sealed)?;
-    let command = Command::GrantRoot {
-        node,
-        boot,
-        epoch: genesis.epoch,
-    }
-    .encode();
-    let reply = groups
-        .propose_control(command.into())
-        .await
-        .map_err(|_| RefusedGrant::NotRecorded)?;
-    match Reply::decode(&reply) {
-        Ok(Reply::Done) => {}
-        Ok(Reply::Rejected(_)) => return Err(RefusedGrant::NotAdmitted),
-        Ok(Reply::Keys(_)) | Err(_) => return Err(RefusedGrant::NotRecorded),
-    }
+    let slot = slot_of(&epoch).map_err(|_| RefusedGrant::Sealed)?;
+    record_grant(shared, node, boot, slot.epoch).await?;
     let vault = Arc::clone(&shared.vault);
     let kept = blocking(move || vault.get(slot)).await.map_err(not_recorded)?;
     let root = kept.map_err(|_| RefusedGrant::Sealed)?;
@@ -134,4 +130,72 @@ pub(super) async fn grant(
         attempt: u64::from(slot.attempt),
         root,
     })
+}
+
+/// Writes into the control group's log that a process is about to have the root of the current epoch.
+async fn record_grant(
+    shared: &Arc<Shared>,
+    node: NodeId,
+    boot: BootId,
+    epoch: u64,
+) -> Result<(), RefusedGrant> {
+    let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
+    let command = Command::GrantRoot { node, boot, epoch }.encode();
+    let reply = groups.propose_control(command.into()).await;
+    match reply.map(|reply| Reply::decode(&reply)) {
+        Ok(Ok(Reply::Done)) => Ok(()),
+        Ok(Ok(Reply::Rejected(Rejection::NoSuchNode))) => Err(RefusedGrant::NotAdmitted),
+        Ok(Ok(Reply::Rejected(_) | Reply::Keys(_) | Reply::Erasure { .. }) | Err(_)) | Err(_) => {
+            Err(RefusedGrant::NotRecorded)
+        }
+    }
+}
+
+/// Keeps the root that the epoch under preparation will have.
+pub(super) async fn install_next(
+    shared: &Arc<Shared>,
+    from: NodeId,
+    next: GrantedRoot,
+) -> Result<(), RefusedGrant> {
+    let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
+    let control = groups.control();
+    if control.leadership().leader != Some(from) {
+        return Err(RefusedGrant::NotAdmitted);
+    }
+    let attempt = u32::try_from(next.attempt).map_err(|_| RefusedGrant::NotRecorded)?;
+    let slot = Slot {
+        epoch: next.epoch,
+        attempt,
+    };
+    // The beginning of the attempt lists this process; until it is applied here the slot would not be kept either.
+    wait_pending(shared, slot).await?;
+    let root = RootKey::decode(shared.keyring.arena(), &next.root).map_err(|_| RefusedGrant::NotRecorded)?;
+    let vault = Arc::clone(&shared.vault);
+    let kept = blocking(move || vault.put(slot, &next.root)).await;
+    kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
+        tracing::error!(%error, "the vault did not keep the root of the next epoch");
+        RefusedGrant::NotRecorded
+    })?;
+    shared.keyring.keep_next(root);
+    Ok(())
+}
+
+/// Waits until the attempt of `slot` is the one under preparation here.
+async fn wait_pending(shared: &Arc<Shared>, slot: Slot) -> Result<(), RefusedGrant> {
+    let mut changed = shared.custodian.watch();
+    let is_pending = || {
+        let groups = shared.groups().ok()?;
+        let epoch = groups.control().with_view(control::epoch).ok()?.ok()??;
+        let pending = epoch.pending.is_some() && epoch.last_attempt == slot.attempt;
+        Some(pending && epoch.epoch + 1 == slot.epoch)
+    };
+    let waiting = async {
+        while is_pending() != Some(true) {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    let waited = tokio::time::timeout(PENDING_TIMEOUT, waiting).await;
+    waited.map_err(|_| RefusedGrant::NotRecorded)
 }

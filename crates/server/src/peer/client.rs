@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
-    ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, PingRequest, ProposeRequest,
-    RelayTypingRequest, change_group_request::Change, propose_response::Outcome,
+    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
+    PingRequest, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, change_group_request::Change,
+    propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -16,7 +17,8 @@ use zeroize::Zeroize as _;
 use super::links::{Lane, Link};
 use super::transport::within;
 use super::{
-    ChangeOutcome, GrantError, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome, status,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome,
+    status,
 };
 
 /// A grant waits for an entry in the control group's log.
@@ -25,6 +27,10 @@ const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Each hand-over waits for the new leader.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// A root is written to a vault, which may take its time.
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A lease takes a round of heartbeats.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A peer that is well answers at once.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -122,6 +128,53 @@ impl PeerClient {
         }
     }
 
+    /// Brings `to` the root of the epoch under preparation. `Ok` when it is durable there.
+    pub async fn install_root(
+        &self,
+        to: NodeId,
+        (epoch, attempt): (u64, u32),
+        root: &SecretBytes,
+    ) -> Result<(), TransportError> {
+        let mut link = self.link(to)?;
+        // The buffer is wiped when the last reference to it goes.
+        let root = Bytes::from_owner(super::outcome::Wiped(SecretBytes::from(root.expose())));
+        let message = InstallRootRequest { epoch, attempt, root };
+        within(
+            INSTALL_TIMEOUT,
+            link.client.install_root(timed(message, INSTALL_TIMEOUT)),
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Asks `to`, which should lead the control group, for a lease.
+    pub async fn renew_lease(&self, to: NodeId) -> Result<GrantedLease, TransportError> {
+        let mut link = self.link(to)?;
+        let call = link
+            .client
+            .renew_lease(timed(RenewLeaseRequest {}, LEASE_TIMEOUT));
+        let answer = within(LEASE_TIMEOUT, call).await?;
+        let answer = answer.into_inner();
+        Ok(GrantedLease {
+            ttl_ms: answer.ttl_ms,
+            control_index: answer.control_index,
+        })
+    }
+
+    /// Waits until `to` has applied an entry of the control group.
+    pub async fn await_applied(
+        &self,
+        to: NodeId,
+        control_index: u64,
+        timeout: Duration,
+    ) -> Result<(), TransportError> {
+        let mut link = self.link(to)?;
+        let message = AwaitAppliedRequest { control_index };
+        within(timeout, link.client.await_applied(timed(message, timeout)))
+            .await
+            .map(drop)
+    }
+
     /// Passes a typing notice to the tails on `to`.
     pub async fn relay_typing(
         &self,
@@ -163,6 +216,7 @@ impl PeerClient {
                 draining: answer.draining,
                 knows_asker: answer.knows_asker,
                 started: answer.started,
+                boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
             }),
             _ => Err(TransportError::Broken),
         }
@@ -215,7 +269,7 @@ fn wire_change(change: GroupChange) -> Change {
 
 /// Moves a secret out of the buffer that it was received in, and wipes that. gRPC, HTTP/2 and TLS have had it
 /// in buffers of their own, which are freed as they are.
-fn take_secret(received: Bytes) -> SecretBytes {
+pub(super) fn take_secret(received: Bytes) -> SecretBytes {
     let secret = SecretBytes::from(&received[..]);
     if let Ok(mut buffer) = received.try_into_mut() {
         wipe(&mut buffer);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
-use super::{ChangeOutcome, GrantedRoot, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
+use super::{ChangeOutcome, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
 
 /// Answers peers. `from` is the node that the connection's certificate proved, and admitted.
 ///
@@ -21,6 +21,15 @@ pub trait PeerHandler: Send + Sync + 'static {
 
     /// Gives the root to `from`, in the run `boot_id`, after the grant is in the control group's log.
     async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, RefusedGrant>;
+
+    /// Keeps the root of the epoch under preparation, if `from` leads the control group. Answers once it is durable.
+    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant>;
+
+    /// Grants `from` a lease on keys, if this node leads the control group.
+    async fn renew_lease(&self, from: NodeId) -> Result<GrantedLease, RefusedGrant>;
+
+    /// Ends when the control group's entry is applied here; false if that takes too long.
+    async fn await_applied(&self, control_index: u64) -> bool;
 
     /// Passes a typing notice to the tails on this node. It must not wait for a slow one.
     async fn relay_typing(&self, conversation: ConversationId, participant: u32, active: bool);

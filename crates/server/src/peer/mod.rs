@@ -15,7 +15,8 @@ pub use handler::PeerHandler;
 pub use links::PeerLinks;
 pub(crate) use links::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
 pub use outcome::{
-    ChangeOutcome, GrantError, GrantedRoot, GroupChange, PeerState, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome,
+    RefusedGrant,
 };
 pub use server::{PeerServer, RaftInbound};
 pub use transport::GrpcTransport;

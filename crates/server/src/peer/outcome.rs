@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::TransportError;
-use eunoe_types::{GroupId, NodeId, Outcome};
+use eunoe_types::{BootId, GroupId, NodeId, Outcome};
 
 /// What became of a proposal.
 ///
@@ -91,6 +91,15 @@ pub struct GrantedRoot {
     pub root: SecretBytes,
 }
 
+/// Leave to use keys, from the moment when it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedLease {
+    /// How long it lasts.
+    pub ttl_ms: u64,
+    /// No key may be used under it before this entry of the control group is applied.
+    pub control_index: u64,
+}
+
 /// Why a node does not give the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedGrant {
@@ -133,4 +142,15 @@ pub struct PeerState {
     pub knows_asker: bool,
     /// Whether its id is bound to the disk that it has, and its groups run.
     pub started: bool,
+    /// The run of its process.
+    pub boot: BootId,
+}
+
+/// A secret as a buffer of gRPC's: wiped when the last reference to it goes.
+pub(super) struct Wiped(pub(super) SecretBytes);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
 }

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
-    ChangeGroupRequest, ChangeGroupResponse, DrainRequest, DrainResponse, GrantRootRequest,
-    GrantRootResponse, PingRequest, PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest,
-    RaftAppendResponse, RaftCallRequest, RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse,
-    RelayTypingRequest, RelayTypingResponse, change_group_request::Change, propose_response::Outcome,
+    AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, DrainRequest,
+    DrainResponse, GrantRootRequest, GrantRootResponse, InstallRootRequest, InstallRootResponse, PingRequest,
+    PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest,
+    RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse,
+    RenewLeaseRequest, RenewLeaseResponse, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -20,7 +20,9 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{ChangeOutcome, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status};
+use super::{
+    ChangeOutcome, GrantedRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
+};
 use crate::tls::{PeerDirectory, PeerIdentity};
 
 type Answers = BoxStream<'static, Result<Bytes, ServeError>>;
@@ -211,20 +213,60 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         request: Request<GrantRootRequest>,
     ) -> Result<Response<GrantRootResponse>, Status> {
         let from = identity(&request)?.node;
-        let boot_id = BootId::try_from(&request.get_ref().boot_id[..])
-            .map_err(|_| Status::invalid_argument("a boot id is 16 bytes"))?;
+        let boot_id = boot_id(&request.get_ref().boot_id)?;
         let granted = self
             .handler
             .grant_root(from, boot_id)
             .await
             .map_err(status::of_grant)?;
         // The buffer is wiped when the last reference to it goes.
-        let root = Bytes::from_owner(Wiped(granted.root));
+        let root = Bytes::from_owner(super::outcome::Wiped(granted.root));
         Ok(Response::new(GrantRootResponse {
             epoch: granted.epoch,
             attempt: granted.attempt,
             root,
         }))
+    }
+
+    async fn install_root(
+        &self,
+        request: Request<InstallRootRequest>,
+    ) -> Result<Response<InstallRootResponse>, Status> {
+        let from = identity(&request)?.node;
+        let InstallRootRequest { epoch, attempt, root } = request.into_inner();
+        let next = GrantedRoot {
+            epoch,
+            attempt: u64::from(attempt),
+            root: super::client::take_secret(root),
+        };
+        self.handler
+            .install_root(from, next)
+            .await
+            .map_err(status::of_grant)?;
+        Ok(Response::new(InstallRootResponse {}))
+    }
+
+    async fn renew_lease(
+        &self,
+        request: Request<RenewLeaseRequest>,
+    ) -> Result<Response<RenewLeaseResponse>, Status> {
+        let from = identity(&request)?.node;
+        let lease = self.handler.renew_lease(from).await.map_err(status::of_grant)?;
+        Ok(Response::new(RenewLeaseResponse {
+            ttl_ms: lease.ttl_ms,
+            control_index: lease.control_index,
+        }))
+    }
+
+    async fn await_applied(
+        &self,
+        request: Request<AwaitAppliedRequest>,
+    ) -> Result<Response<AwaitAppliedResponse>, Status> {
+        if self.handler.await_applied(request.get_ref().control_index).await {
+            Ok(Response::new(AwaitAppliedResponse {}))
+        } else {
+            Err(Status::aborted("the entry was not applied in time"))
+        }
     }
 
     async fn relay_typing(
@@ -263,6 +305,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             draining: state.draining,
             knows_asker: state.knows_asker,
             started: state.started,
+            boot_id: Bytes::copy_from_slice(state.boot.as_bytes()),
         }))
     }
 }
@@ -290,12 +333,8 @@ fn chunks(
     .boxed()
 }
 
-struct Wiped(SecretBytes);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        self.0.expose()
-    }
+fn boot_id(bytes: &[u8]) -> Result<BootId, Status> {
+    BootId::try_from(bytes).map_err(|_| Status::invalid_argument("a boot id is 16 bytes"))
 }
 
 fn identity<T>(request: &Request<T>) -> Result<PeerIdentity, Status> {

@@ -1,0 +1,317 @@
+//! Erasures: from a request to a fence that every later read on every node obeys, and how far each one is.
+
+use std::time::Duration;
+
+use eunoe_core::StateView;
+use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
+use eunoe_crypto::{Entropy as _, OsEntropy};
+use eunoe_custody::Tenant;
+use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
+use futures::future::join_all;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::tokens::{decode_number, encode_number};
+use super::{ApiError, ApiResult, ConversationName, Edge};
+use crate::clock;
+
+/// Nodes that are well apply a fence in this time; the answer does not wait longer for the others, and does not need
+/// them: their reads pass the control barrier.
+const SPREAD_TIMEOUT: Duration = Duration::from_millis(300);
+/// Steps that a slow watcher may be behind.
+const WATCH_BUFFER: usize = 4;
+/// How often an erasure is looked at although nothing seems to have changed.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What to erase.
+pub enum ErasureTarget {
+    /// A person.
+    Subject(String),
+    /// A conversation.
+    Conversation(ConversationName),
+    /// The tenant. Takes two people.
+    Tenant,
+}
+
+/// A request, checked against the limits.
+pub struct ErasureRequest {
+    /// What.
+    pub target: ErasureTarget,
+    /// May be empty, except for a tenant.
+    pub request_id: String,
+    /// Why, as the API numbers it.
+    pub reason: u8,
+    /// Wait for no period.
+    pub urgent: bool,
+    /// Whether the caller may be the first to ask: for a tenant that takes a dpo.
+    pub may_begin: bool,
+    /// Who asks: tells two people apart.
+    pub person: String,
+}
+
+/// An erasure and how far it is.
+pub struct ErasureView {
+    /// Its id.
+    pub id: ErasureId,
+    /// What the control group knows.
+    pub row: ErasureRow,
+    /// Nodes that may still hold a root that leads to it.
+    pub missing: Vec<NodeId>,
+}
+
+impl Edge {
+    /// Requests an erasure; says whether this call began it. `FENCED` is in effect on every node when this returns.
+    pub async fn erase(&self, tenant: &TenantId, request: ErasureRequest) -> ApiResult<(ErasureView, bool)> {
+        self.inner.quota.take(tenant, 1)?;
+        let tenant = self.known_tenant(tenant).await?;
+        // What is named must be what is in use now: a name may have got another key on another node.
+        self.inner.keys.barrier().await?;
+        let (id, mac) = identify(&tenant, &request)?;
+        let target = match self.erasure_row(&id)? {
+            Some(known) => known.target,
+            None if !request.may_begin => {
+                let message = "a tenant's erasure is begun by the role dpo and confirmed by a second person";
+                return Err(ApiError::new(ErrorCode::PermissionDenied, "ROLE", message));
+            }
+            None => self.target(&tenant, &request.target).await?,
+        };
+        let lookup = tenant.lookup();
+        let requester = lookup.body_mac(lookup.message_id(id.as_bytes()), [request.person.as_bytes()]);
+        let command = Command::RequestErasure(RequestErasure {
+            id,
+            target,
+            tenant: tenant.key().kid(),
+            mac,
+            requester,
+            two_people: matches!(request.target, ErasureTarget::Tenant),
+            reason: request.reason,
+            urgent: request.urgent,
+            time: clock::now(),
+        });
+        let reply = self.inner.groups.propose_control(command.encode().into()).await?;
+        match Reply::decode(&reply).map_err(Fault::from)? {
+            Reply::Erasure { id, created } => {
+                let index = self.inner.keys.barrier().await?;
+                self.spread(index).await?;
+                let view = self.erasure_view(&id)?;
+                Ok((
+                    view.ok_or_else(|| ApiError::internal("an erasure vanished"))?,
+                    created,
+                ))
+            }
+            Reply::Rejected(rejection) => Err(refused(rejection)),
+            Reply::Done | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
+        }
+    }
+
+    /// The key of what is to be erased.
+    async fn target(&self, tenant: &Tenant, target: &ErasureTarget) -> ApiResult<Kid> {
+        match target {
+            ErasureTarget::Subject(subject) => {
+                let kid = self.inner.keys.known_subject(tenant, subject)?;
+                kid.ok_or_else(|| ApiError::not_found("subject", "no such subject"))
+            }
+            ErasureTarget::Conversation(name) => {
+                let id = self.resolve(tenant, name).await?;
+                Ok(self.conversation(tenant, &id, "conversation").await?.id.kid())
+            }
+            ErasureTarget::Tenant => Ok(tenant.key().kid()),
+        }
+    }
+
+    /// Lets the other nodes know, so that they refuse appends and end streams by the time of the answer. Nothing
+    /// depends on it: a node that does not answer learns of the fence before it opens anything again.
+    async fn spread(&self, control_index: u64) -> ApiResult<()> {
+        let control = self.inner.groups.control();
+        let nodes = control.with_view(control::nodes)??;
+        let here = control.node_id();
+        let others = nodes
+            .into_iter()
+            .filter(|node| node.id != here && node.state == NodeState::Admitted);
+        let told = others.map(async |node| {
+            let told = self
+                .inner
+                .peers
+                .await_applied(node.id, control_index, SPREAD_TIMEOUT)
+                .await;
+            if let Err(error) = told {
+                tracing::debug!(node = %node.id, %error, "a node has not said that it applied a fence");
+            }
+        });
+        join_all(told).await;
+        Ok(())
+    }
+
+    /// One erasure.
+    pub async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> ApiResult<ErasureView> {
+        self.inner.keys.barrier().await?;
+        self.readable_erasure(tenant, id)
+    }
+
+    /// An erasure of this tenant, or of one that had its name and is erased itself.
+    fn readable_erasure(&self, tenant: &TenantId, id: &ErasureId) -> ApiResult<ErasureView> {
+        let absent = || ApiError::not_found("erasure_id", "no such erasure");
+        let view = self.erasure_view(id)?.ok_or_else(absent)?;
+        let tenant = self.inner.keys.known_tenant(tenant)?;
+        let is_own = tenant.is_some_and(|tenant| tenant.key().kid() == view.row.tenant);
+        if is_own || !self.is_active(&view.row.tenant)? {
+            Ok(view)
+        } else {
+            Err(absent())
+        }
+    }
+
+    fn is_active(&self, kid: &Kid) -> ApiResult<bool> {
+        let control = self.inner.groups.control();
+        let row = control.with_view(|view| control::key_state(view, kid))??;
+        Ok(row.is_some_and(|row| row.state == KeyState::Active))
+    }
+
+    /// A tenant's erasures, newest first, after a token. Says the token of the next page.
+    pub async fn erasures(
+        &self,
+        tenant: &TenantId,
+        size: usize,
+        token: Option<&str>,
+    ) -> ApiResult<(Vec<ErasureView>, Option<String>)> {
+        let before = token.map(decode_number).transpose()?;
+        let tenant = self.known_tenant(tenant).await?;
+        self.inner.keys.barrier().await?;
+        let kid = tenant.key().kid();
+        let control = self.inner.groups.control();
+        let page = control.with_view(|view| {
+            let rows = control::erasures_of(view, &kid, before, size + 1)?;
+            rows.into_iter()
+                .map(|(id, row)| shown(view, id, row))
+                .collect::<Result<Vec<_>, Fault>>()
+        })??;
+        let is_last = page.len() <= size;
+        let mut page = page;
+        page.truncate(size);
+        let next = page
+            .last()
+            .filter(|_| !is_last)
+            .map(|view| encode_number(view.row.number));
+        Ok((page, next))
+    }
+
+    /// An erasure as it is now and after every step; `is_final` says after which one the stream ends.
+    pub async fn watch_erasure(
+        &self,
+        tenant: &TenantId,
+        id: ErasureId,
+        is_final: fn(&ErasureView) -> bool,
+    ) -> ApiResult<ReceiverStream<ApiResult<ErasureView>>> {
+        let first = self.erasure(tenant, &id).await?;
+        let (out, steps) = mpsc::channel(WATCH_BUFFER);
+        let (edge, tenant) = (self.clone(), tenant.clone());
+        tokio::spawn(async move {
+            let mut applied = edge.inner.groups.control().watch_applied();
+            let mut next = Ok(first);
+            let mut last: Option<(ErasureRow, Vec<NodeId>)> = None;
+            loop {
+                applied.mark_unchanged();
+                match next {
+                    Ok(view) => {
+                        let now = Some((view.row.clone(), view.missing.clone()));
+                        let ends = is_final(&view);
+                        if now != last && out.send(Ok(view)).await.is_err() || ends {
+                            return;
+                        }
+                        last = now;
+                    }
+                    Err(error) => {
+                        // A caller that is gone needs no reason.
+                        let _gone = out.send(Err(error)).await;
+                        return;
+                    }
+                }
+                tokio::select! {
+                    () = edge.inner.stopping.cancelled() => {
+                        next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
+                        continue;
+                    }
+                    () = out.closed() => return,
+                    _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
+                }
+                next = edge.readable_erasure(&tenant, &id);
+            }
+        });
+        Ok(ReceiverStream::new(steps))
+    }
+
+    fn erasure_row(&self, id: &ErasureId) -> ApiResult<Option<ErasureRow>> {
+        Ok(self
+            .inner
+            .groups
+            .control()
+            .with_view(|view| control::erasure(view, id))??)
+    }
+
+    fn erasure_view(&self, id: &ErasureId) -> ApiResult<Option<ErasureView>> {
+        let control = self.inner.groups.control();
+        Ok(control.with_view(|view| match control::erasure(view, id)? {
+            Some(row) => shown(view, *id, row).map(Some),
+            None => Ok(None),
+        })??)
+    }
+}
+
+fn shown(view: &dyn StateView, id: ErasureId, row: ErasureRow) -> Result<ErasureView, Fault> {
+    let missing = control::missing_holders(view, &row)?;
+    Ok(ErasureView { id, row, missing })
+}
+
+/// Id and MAC: the same request gives the same. The MAC covers the request id, so that it confirms no guess of a
+/// reference alone.
+fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, RequestMac)> {
+    let lookup = tenant.lookup();
+    let id = match request.request_id.as_str() {
+        "" => {
+            let mut id = [0; 16];
+            OsEntropy
+                .fill(&mut id)
+                .map_err(|_| ApiError::internal("there is no randomness"))?;
+            ErasureId(id)
+        }
+        request_id => ErasureId(lookup.message_id(request_id.as_bytes()).0),
+    };
+    let (kind, name): (&[u8], &[u8]) = match &request.target {
+        ErasureTarget::Subject(subject) => (b"subject", subject.as_bytes()),
+        ErasureTarget::Conversation(ConversationName::Id(id)) => (b"conversation", id.as_bytes()),
+        ErasureTarget::Conversation(ConversationName::ExternalRef(name)) => (b"reference", name.as_bytes()),
+        ErasureTarget::Tenant => (b"tenant", b""),
+    };
+    let parts = [kind, name, request.request_id.as_bytes()];
+    Ok((id, lookup.body_mac(eunoe_types::MessageId(id.0), parts)))
+}
+
+fn refused(rejection: Rejection) -> ApiError {
+    match rejection {
+        Rejection::RequestIdReused => ApiError {
+            field: Some("request_id".into()),
+            ..ApiError::new(
+                ErrorCode::AlreadyExists,
+                "REQUEST_ID_REUSED",
+                "this request id was used for another request",
+            )
+        },
+        // Its last erasure is through, and nothing has that name since.
+        Rejection::NoSuchKey | Rejection::KeyErased => {
+            ApiError::not_found("target", "there is nothing of this name")
+        }
+        Rejection::GenesisDone
+        | Rejection::NoGenesis
+        | Rejection::PagesMissing
+        | Rejection::NodeIdUsed
+        | Rejection::NoSuchNode
+        | Rejection::WrongEpoch
+        | Rejection::WrongVersion
+        | Rejection::NothingToExpand
+        | Rejection::WrongAttempt
+        | Rejection::WrongChunk
+        | Rejection::WrongDigest
+        | Rejection::KeyNotFenced
+        | Rejection::TooFewHolders => ApiError::internal("an erasure was refused"),
+    }
+}

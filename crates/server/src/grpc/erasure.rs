@@ -1,0 +1,233 @@
+//! `eunoe.erasure.v1.ErasureService`.
+
+use eunoe_core::control::ErasureState;
+use eunoe_crypto::KeyKind;
+use eunoe_proto::erasure::erasure_service_server::ErasureService;
+use eunoe_proto::erasure::{self as proto, request_erasure_request::Target};
+use eunoe_types::{ErasureId, TimeMs, limits};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tonic::{Request, Response, Status};
+
+use super::status::{Faults, to_status};
+use super::{auth, convert, input};
+use crate::edge::{ApiError, ApiResult, ConversationName, Edge, ErasureRequest, ErasureTarget, ErasureView};
+use crate::tls::{ClientIdentity, Role};
+
+/// Who asks for erasures of others.
+const REQUESTERS: &[Role] = &[Role::Dpo, Role::Platform];
+/// Who sees how far they are.
+const WATCHERS: &[Role] = &[Role::Dpo, Role::Platform, Role::Auditor];
+
+/// The erasure service of one node.
+#[derive(Clone)]
+pub struct Erasures {
+    edge: Edge,
+    faults: Faults,
+}
+
+impl Erasures {
+    /// Serves `edge`.
+    pub fn new(edge: Edge, faults: Faults) -> Self {
+        Self { edge, faults }
+    }
+
+    fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
+        result
+            .map(Response::new)
+            .map_err(|error| to_status(&error, &self.faults))
+    }
+
+    async fn request(
+        &self,
+        request: Request<proto::RequestErasureRequest>,
+    ) -> ApiResult<proto::RequestErasureResponse> {
+        let caller = auth::caller(&request, REQUESTERS)?;
+        let request = request.into_inner();
+        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let (view, created) = self
+            .edge
+            .erase(&tenant, erasure_request(&caller, request)?)
+            .await?;
+        Ok(proto::RequestErasureResponse {
+            erasure: Some(erasure(view)),
+            created,
+        })
+    }
+
+    async fn get(&self, request: Request<proto::GetErasureRequest>) -> ApiResult<proto::GetErasureResponse> {
+        let caller = auth::caller(&request, WATCHERS)?;
+        let request = request.into_inner();
+        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
+        let view = self.edge.erasure(&tenant, &id).await?;
+        Ok(proto::GetErasureResponse {
+            erasure: Some(erasure(view)),
+        })
+    }
+
+    async fn list(
+        &self,
+        request: Request<proto::ListErasuresRequest>,
+    ) -> ApiResult<proto::ListErasuresResponse> {
+        let caller = auth::caller(&request, WATCHERS)?;
+        let request = request.into_inner();
+        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let size = input::page_size(request.page_size)?;
+        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
+        let (page, next) = self.edge.erasures(&tenant, size, token).await?;
+        Ok(proto::ListErasuresResponse {
+            erasures: page.into_iter().map(erasure).collect(),
+            next_page_token: next.unwrap_or_default(),
+        })
+    }
+
+    async fn watch(
+        &self,
+        request: Request<proto::WatchErasureRequest>,
+    ) -> ApiResult<BoxStream<'static, Result<proto::WatchErasureResponse, Status>>> {
+        let caller = auth::caller(&request, WATCHERS)?;
+        let request = request.into_inner();
+        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
+        let is_final = |view: &ErasureView| matches!(view.row.state, ErasureState::Destroyed { .. });
+        let steps = self.edge.watch_erasure(&tenant, id, is_final).await?;
+        let faults = self.faults.clone();
+        let answer = move |step: ApiResult<ErasureView>| match step {
+            Ok(view) => Ok(proto::WatchErasureResponse {
+                erasure: Some(erasure(view)),
+            }),
+            Err(error) => Err(to_status(&error, &faults)),
+        };
+        Ok(steps.map(answer).boxed())
+    }
+}
+
+fn erasure_request(
+    caller: &ClientIdentity,
+    request: proto::RequestErasureRequest,
+) -> ApiResult<ErasureRequest> {
+    let reason = request.reason();
+    if reason == proto::ErasureReason::Unspecified {
+        return Err(ApiError::invalid("reason", "must be one of the known reasons"));
+    }
+    input::bounded("request_id", &request.request_id, 0, limits::REFERENCE_BYTES_MAX)?;
+    let target = match request.target {
+        None => return Err(ApiError::invalid("target", "must name what to erase")),
+        Some(Target::Subject(subject)) => ErasureTarget::Subject(input::subject("subject", subject)?),
+        Some(Target::ConversationId(id)) => ErasureTarget::Conversation(ConversationName::Id(
+            input::conversation_id("conversation_id", &id)?,
+        )),
+        Some(Target::ConversationExternalRef(name)) => {
+            input::bounded("conversation_external_ref", &name, 1, limits::REFERENCE_BYTES_MAX)?;
+            ErasureTarget::Conversation(ConversationName::ExternalRef(name))
+        }
+        Some(Target::WholeTenant(true)) => {
+            if request.request_id.is_empty() {
+                return Err(ApiError::invalid(
+                    "request_id",
+                    "must be set: a second person repeats it",
+                ));
+            }
+            ErasureTarget::Tenant
+        }
+        Some(Target::WholeTenant(false)) => {
+            return Err(ApiError::invalid("whole_tenant", "must be true"));
+        }
+    };
+    let is_tenant = matches!(target, ErasureTarget::Tenant);
+    Ok(ErasureRequest {
+        target,
+        request_id: request.request_id,
+        reason: u8::try_from(i32::from(reason)).unwrap_or_default(),
+        urgent: request.urgent,
+        may_begin: caller.role == Role::Dpo || !is_tenant,
+        person: caller.person(),
+    })
+}
+
+/// An erasure as the protocol has it.
+fn erasure(view: ErasureView) -> proto::Erasure {
+    let row = view.row;
+    let (state, epoch, rekeyed, destroyed) = match row.state {
+        ErasureState::Requested => (proto::ErasureState::Requested, None, None, None),
+        ErasureState::Fenced => (proto::ErasureState::Fenced, None, None, None),
+        ErasureState::Rekeyed { epoch, time } => {
+            (proto::ErasureState::Rekeyed, Some(epoch), Some(time), None)
+        }
+        ErasureState::Destroyed { epoch, rekeyed, time } => (
+            proto::ErasureState::Destroyed,
+            Some(epoch),
+            Some(rekeyed),
+            Some(time),
+        ),
+    };
+    let moment = |time: Option<TimeMs>| time.map(convert::timestamp);
+    let grade = match state {
+        // Every holder said so: there is no other way yet.
+        proto::ErasureState::Destroyed => proto::ErasureGrade::Full,
+        proto::ErasureState::Unspecified
+        | proto::ErasureState::Requested
+        | proto::ErasureState::Fenced
+        | proto::ErasureState::Rekeyed => proto::ErasureGrade::Unspecified,
+    };
+    proto::Erasure {
+        id: view.id.to_string(),
+        kind: kind(row.kind).into(),
+        state: state.into(),
+        grade: grade.into(),
+        reason: i32::from(row.reason),
+        request_time: moment(Some(row.requested)),
+        fence_time: moment((row.fenced.1 > 0).then_some(row.fenced.0)),
+        rekey_time: moment(rekeyed),
+        destroy_time: moment(destroyed),
+        fence_index: row.fenced.1,
+        epoch,
+        missing_nodes: view.missing.iter().map(|node| node.0).collect(),
+        keys: row.keys,
+        keys_left: row.left,
+        commitment: bytes::Bytes::copy_from_slice(&row.commit),
+    }
+}
+
+fn kind(tag: u8) -> proto::ErasureKind {
+    match KeyKind::from_tag(tag) {
+        Ok(KeyKind::Subject) => proto::ErasureKind::Subject,
+        Ok(KeyKind::Conv) => proto::ErasureKind::Conversation,
+        Ok(KeyKind::Tenant) => proto::ErasureKind::Tenant,
+        Ok(KeyKind::Bucket | KeyKind::Purpose | KeyKind::Hold) | Err(_) => proto::ErasureKind::Unspecified,
+    }
+}
+
+#[tonic::async_trait]
+impl ErasureService for Erasures {
+    type WatchErasureStream = BoxStream<'static, Result<proto::WatchErasureResponse, Status>>;
+
+    async fn request_erasure(
+        &self,
+        request: Request<proto::RequestErasureRequest>,
+    ) -> Result<Response<proto::RequestErasureResponse>, Status> {
+        self.answer(self.request(request).await)
+    }
+
+    async fn get_erasure(
+        &self,
+        request: Request<proto::GetErasureRequest>,
+    ) -> Result<Response<proto::GetErasureResponse>, Status> {
+        self.answer(self.get(request).await)
+    }
+
+    async fn list_erasures(
+        &self,
+        request: Request<proto::ListErasuresRequest>,
+    ) -> Result<Response<proto::ListErasuresResponse>, Status> {
+        self.answer(self.list(request).await)
+    }
+
+    async fn watch_erasure(
+        &self,
+        request: Request<proto::WatchErasureRequest>,
+    ) -> Result<Response<Self::WatchErasureStream>, Status> {
+        self.answer(self.watch(request).await)
+    }
+}

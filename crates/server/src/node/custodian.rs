@@ -1,0 +1,189 @@
+//! Keeps what this node holds of keys in step with the control group's applied state (erasure.md R4): caches, the
+//! root in memory, the roots in the vault, and its word for what it destroyed. Nothing here acts on having seen an
+//! entry.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use eunoe_core::Effect;
+use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
+use eunoe_custody::Reconciled;
+use eunoe_raft::StateObserver;
+use eunoe_types::GroupId;
+use eunoe_vault::Slot;
+use tokio::sync::watch;
+
+use super::founding::blocking;
+use super::{NodeError, Shared};
+use crate::clock;
+
+/// Work under way with keys of a former root has so long before it is looked at again.
+const DRAIN_PAUSE: Duration = Duration::from_millis(20);
+/// How often state is looked at although nothing seems to have changed.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Hears what is applied on this node.
+#[derive(Default)]
+pub(super) struct Custodian {
+    shared: OnceLock<Weak<Shared>>,
+    /// Counts changes of the control group's state.
+    changed: watch::Sender<u64>,
+}
+
+impl Custodian {
+    /// Names the node; what is applied before is nothing that a key could have been used for.
+    pub(super) fn serve(&self, shared: &Arc<Shared>) {
+        // Called once, when the node is put together.
+        let _first = self.shared.set(Arc::downgrade(shared));
+    }
+
+    fn node(&self) -> Option<Arc<Shared>> {
+        self.shared.get().and_then(Weak::upgrade)
+    }
+
+    /// Says that keys may be used again.
+    pub(super) fn lease_renewed(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Changes of the control group's state, or of whether keys may be used.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn reconcile(&self, shared: &Shared) {
+        if let Some(control) = shared.group(GroupId::CONTROL) {
+            let _turn = shared.keyring.turn();
+            let reconciled = control.with_view(|view| shared.keyring.reconcile(view));
+            match reconciled {
+                Ok(Ok(Reconciled::Unchanged)) => {}
+                Ok(Ok(change)) => {
+                    tracing::info!(?change, "keys follow the control group");
+                    shared.hub.keys_changed();
+                }
+                Ok(Err(error)) => {
+                    // Without a right view of what is fenced no key may be used.
+                    shared.keyring.seal();
+                    shared.fail(error.into());
+                }
+                Err(fault) => {
+                    shared.keyring.seal();
+                    shared.fail(fault.into());
+                }
+            }
+        }
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+impl StateObserver for Custodian {
+    fn applied(&self, group: GroupId, effects: &[Effect]) {
+        let Some(shared) = self.node() else { return };
+        if group.is_control() && effects.contains(&Effect::ControlChanged) {
+            self.reconcile(&shared);
+        }
+        shared.hub.applied(group, effects);
+    }
+
+    fn replacing(&self, group: GroupId) {
+        if let Some(shared) = self.node()
+            && group.is_control()
+        {
+            // What it fenced is not known before it is there: nothing may be opened until then.
+            shared.keyring.seal();
+            shared.hub.keys_changed();
+        }
+    }
+
+    fn replaced(&self, group: GroupId) {
+        let Some(shared) = self.node() else { return };
+        if group.is_control() {
+            self.reconcile(&shared);
+        }
+        shared.hub.replaced(group);
+    }
+}
+
+/// Where the vault keeps a root.
+pub(super) fn slot_of(epoch: &EpochRow) -> Result<Slot, eunoe_types::Fault> {
+    let attempt = u32::try_from(epoch.attempt)
+        .map_err(|_| eunoe_types::Fault::broken("the attempt of the epoch is malformed"))?;
+    Ok(Slot {
+        epoch: epoch.epoch,
+        attempt,
+    })
+}
+
+/// Whether a root may still be needed: the current one, and one whose switch may be committed and not yet applied
+/// here (erasure.md §4.5).
+fn is_needed(slot: Slot, epoch: &EpochRow, current: Slot) -> bool {
+    let next = slot.epoch == epoch.epoch + 1;
+    let pending = slot.attempt == epoch.last_attempt && epoch.pending.is_some();
+    slot == current || (next && (slot.attempt > epoch.last_attempt || pending))
+}
+
+/// Destroys roots that are not needed, and says so in the log. Ends with the node.
+pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeError> {
+    let mut changed = shared.custodian.watch();
+    loop {
+        changed.mark_unchanged();
+        let epoch = shared.groups()?.control().with_view(control::epoch)??;
+        if let Some(epoch) = epoch {
+            forget(&shared, &epoch).await?;
+            attest(&shared, &epoch).await?;
+        }
+        // The vault's own word is asked for again now and then: a copy put back must not live.
+        let _changed_or_not = tokio::time::timeout(INTERVAL, changed.changed()).await;
+    }
+}
+
+async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError> {
+    let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
+    let destroyed = blocking(move || {
+        let mut destroyed = 0;
+        for slot in vault.list()? {
+            if !is_needed(slot, &epoch, current) {
+                vault.destroy(slot)?;
+                destroyed += 1;
+            }
+        }
+        Ok::<_, eunoe_vault::VaultError>(destroyed)
+    })
+    .await??;
+    if destroyed > 0 {
+        tracing::info!(destroyed, "roots were destroyed in the vault");
+    }
+    Ok(())
+}
+
+/// Says that this node holds no root older than the current one, once that is so and as long as the log does not say
+/// it.
+async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError> {
+    let (groups, own) = (shared.groups()?, shared.config.node_id);
+    let holders = groups.control().with_view(control::holders)??;
+    let held = holders.into_iter().find(|(node, _)| *node == own);
+    if held.is_none_or(|(_, holder)| holder.oldest >= epoch.epoch) {
+        return Ok(());
+    }
+    while !shared.keyring.former_is_gone(epoch.epoch, epoch.attempt) {
+        tokio::time::sleep(DRAIN_PAUSE).await;
+    }
+    let (vault, at) = (Arc::clone(&shared.vault), epoch.epoch);
+    let older = blocking(move || vault.list())
+        .await??
+        .into_iter()
+        .any(|slot| slot.epoch < at);
+    if older {
+        return Ok(());
+    }
+    let command = Command::AttestDestroyed(AttestDestroyed {
+        node: own,
+        boot: shared.boot,
+        epoch: epoch.epoch,
+        time: clock::now(),
+    });
+    if let Err(error) = groups.propose_control(command.encode().into()).await {
+        tracing::warn!(%error, "the destruction of old roots is not recorded yet");
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Drives erasures from FENCED to REKEYED: whoever leads the control group fences what is left below fenced keys, makes
+//! the next epoch when it is due, and has old rows deleted. Each step is a command that apply checks; a leader that
+//! dies leaves an attempt that its successor gives up (erasure.md R16).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use eunoe_core::StateView;
+use eunoe_core::control::{
+    self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
+};
+use eunoe_crypto::OsEntropy;
+use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch};
+use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
+use eunoe_vault::Slot;
+use futures::future::join_all;
+
+use super::founding::blocking;
+use super::{NodeError, Shared};
+use crate::clock;
+
+/// How often a leader looks for work although nothing seems to have changed.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// The pause after an attempt that came to nothing.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why an attempt at an epoch came to nothing. Nothing is lost by that: the next one begins anew.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("this node holds no keys")]
+    Sealed,
+    #[error("the control group took a step not in time")]
+    NotTaken,
+    #[error("the control group refused a step: {0:?}")]
+    Refused(Rejection),
+    #[error("{0} nodes keep the new root, which is too few")]
+    TooFewHolders(usize),
+    #[error(transparent)]
+    Unfit(#[from] NodeError),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Unfit(fault.into())
+    }
+}
+
+impl From<KeyringError> for Failed {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot => Self::Sealed,
+            KeyringError::WrongRoot
+            | KeyringError::Key(_)
+            | KeyringError::Seal(_)
+            | KeyringError::Fault(_) => Self::Unfit(error.into()),
+        }
+    }
+}
+
+/// Does what is due whenever this node leads the control group. Ends with the node.
+pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
+    let control = shared.groups()?.control().clone();
+    let mut changed = shared.custodian.watch();
+    loop {
+        changed.mark_unchanged();
+        if control.leadership().is_leader && control.with_view(control::epoch)??.is_some() {
+            match step(&shared).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(Failed::Unfit(error)) => return Err(error),
+                Err(failed) => {
+                    tracing::warn!(%failed, "an epoch was not finished; it is tried again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+        let _changed_or_not = tokio::time::timeout(INTERVAL, changed.changed()).await;
+    }
+}
+
+/// Does one thing that is due; says whether there was one.
+async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
+    let control = shared.groups()?.control().clone();
+    if let Some(id) = control.with_view(control::expanding)?? {
+        propose(shared, Command::ExpandErasure(id).encode()).await?;
+        return Ok(true);
+    }
+    if let Some(keys) = control.with_view(|view| due(view, shared.config.erasure.epoch_period_s))?? {
+        let made = make_epoch(shared, keys).await;
+        if made.is_err() {
+            give_up(shared).await;
+        }
+        return made.map(|()| true);
+    }
+    let epoch = control.with_view(control::epoch)??;
+    if epoch.is_some_and(|epoch| epoch.pending.is_some()) {
+        // A leader before this one began it, and nothing is due that would replace it.
+        give_up(shared).await;
+        return Ok(true);
+    }
+    if control.with_view(control::sweep_is_due)?? {
+        propose(shared, Command::Sweep.encode()).await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Keys to erase now: those that waited long enough take the younger ones along.
+fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
+    let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
+    let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
+    let latest = clock::now().0.saturating_sub(u64::from(period_s) * 1_000);
+    let mut keys = Vec::with_capacity(fenced.len());
+    for key in fenced {
+        let row = control::key_state(view, &key.kid)?;
+        let Some(KeyState::Fenced { erasure, .. }) = row.map(|row| row.state) else {
+            return Err(Fault::broken("a key among the fenced ones is not fenced"));
+        };
+        let erasure = control::erasure(view, &erasure)?
+            .ok_or_else(|| Fault::broken("a fenced key names an erasure that is not there"))?;
+        if erasure.expanding > 0 || erasure.state != ErasureState::Fenced {
+            continue;
+        }
+        is_due |= erasure.urgent || erasure.fenced.0.0 <= latest;
+        keys.push(key.kid);
+    }
+    Ok((is_due && !keys.is_empty()).then_some(keys))
+}
+
+async fn propose(shared: &Arc<Shared>, command: Vec<u8>) -> Result<(), Failed> {
+    let reply = shared.groups()?.propose_control(Bytes::from(command)).await;
+    match Reply::decode(&reply.map_err(|_| Failed::NotTaken)?).map_err(Fault::from)? {
+        Reply::Done => Ok(()),
+        Reply::Rejected(rejection) => Err(Failed::Refused(rejection)),
+        Reply::Keys(_) | Reply::Erasure { .. } => Err(Failed::NotTaken),
+    }
+}
+
+/// Thaws the pages of an attempt that will not be finished.
+async fn give_up(shared: &Arc<Shared>) {
+    let Ok(groups) = shared.groups() else { return };
+    let epoch = groups.control().with_view(control::epoch);
+    if let Ok(Ok(Some(epoch))) = epoch
+        && epoch.pending.is_some()
+    {
+        let command = Command::AbortEpoch {
+            attempt: epoch.last_attempt,
+        };
+        if let Err(failed) = propose(shared, command.encode()).await {
+            tracing::warn!(%failed, "an attempt at an epoch was not given up");
+        }
+    }
+}
+
+/// Who gets the new root.
+struct Recipients {
+    processes: Vec<(NodeId, BootId)>,
+    admitted: usize,
+}
+
+/// All admitted nodes that answer.
+async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
+    let nodes = shared.groups()?.control().with_view(control::nodes)??;
+    let admitted: Vec<NodeId> = nodes
+        .into_iter()
+        .filter(|node| node.state == NodeState::Admitted)
+        .map(|node| node.id)
+        .collect();
+    let own = shared.config.node_id;
+    let others = admitted.iter().filter(|id| **id != own);
+    let states = join_all(others.map(|id| shared.peers.ping(*id))).await;
+    let mut processes = vec![(own, shared.boot)];
+    processes.extend(states.into_iter().flatten().map(|state| (state.node, state.boot)));
+    Ok(Recipients {
+        processes,
+        admitted: admitted.len(),
+    })
+}
+
+async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> {
+    let control = shared.groups()?.control().clone();
+    let count = keys.len();
+    let before: EpochRow = control
+        .with_view(control::epoch)??
+        .ok_or_else(|| Fault::broken("a fenced key is older than the first epoch"))?;
+    let (epoch, attempt) = (before.epoch + 1, before.last_attempt + 1);
+    let plan = plan(shared, keys).await?;
+    let recipients = recipients(shared).await?;
+    let begin = BeginEpoch {
+        epoch,
+        attempt,
+        keys: plan.keys.clone(),
+        pages: plan.pages.clone(),
+        recipients: recipients.processes.clone(),
+    };
+    propose(shared, Command::BeginEpoch(begin).encode()).await?;
+    let prepared = prepare(shared, plan, attempt).await?;
+    let holders = install(shared, (epoch, attempt), &prepared, &recipients).await?;
+    for chunk in prepared.chunks {
+        propose(shared, chunk).await?;
+    }
+    let switch = SwitchEpoch {
+        attempt,
+        digest: prepared.digest,
+        root_commit: prepared.root.commitment(),
+        holders,
+        time: clock::now(),
+    };
+    propose(shared, Command::SwitchEpoch(switch).encode()).await?;
+    tracing::info!(epoch, attempt, keys = count, "an epoch begins");
+    Ok(())
+}
+
+async fn plan(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<EpochPlan, Failed> {
+    let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
+    let control = shared.groups()?.control().clone();
+    let planned = blocking(move || control.with_view(|view| unsealed.plan_epoch(view, keys))).await??;
+    planned.map_err(Failed::from)
+}
+
+async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<PreparedEpoch, Failed> {
+    let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
+    let (control, arena) = (shared.groups()?.control().clone(), shared.keyring.arena().clone());
+    let make = move || {
+        control.with_view(|view| unsealed.prepare_epoch(view, &plan, attempt, &arena, &mut OsEntropy))
+    };
+    let prepared = blocking(make).await??;
+    prepared.map_err(Failed::from)
+}
+
+/// Brings the new root to the vaults of all who were named to get it; says whose vaults keep it.
+async fn install(
+    shared: &Arc<Shared>,
+    (epoch, attempt): (u64, u32),
+    prepared: &PreparedEpoch,
+    recipients: &Recipients,
+) -> Result<Vec<NodeId>, Failed> {
+    let (vault, secret) = (Arc::clone(&shared.vault), prepared.root.encode());
+    let slot = Slot { epoch, attempt };
+    blocking(move || vault.put(slot, &secret))
+        .await?
+        .map_err(NodeError::from)?;
+    let own = eunoe_crypto::RootKey::decode(shared.keyring.arena(), &prepared.root.encode());
+    shared
+        .keyring
+        .keep_next(own.map_err(|_| Fault::broken("a new root does not decode"))?);
+    let secret = prepared.root.encode();
+    let others = recipients
+        .processes
+        .iter()
+        .filter(|(id, _)| *id != shared.config.node_id);
+    let installs = others.map(async |(id, _)| {
+        let installed = shared.peers.install_root(*id, (epoch, attempt), &secret).await;
+        installed.is_ok().then_some(*id)
+    });
+    let mut holders = vec![shared.config.node_id];
+    holders.extend(join_all(installs).await.into_iter().flatten());
+    if 2 * holders.len() <= recipients.admitted {
+        return Err(Failed::TooFewHolders(holders.len()));
+    }
+    Ok(holders)
+}

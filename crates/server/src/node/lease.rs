@@ -1,0 +1,77 @@
+//! The key lease of this node, and the leases that it grants while it leads the control group (erasure.md §4.6, R3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eunoe_core::control::{self, NodeState};
+use eunoe_types::NodeId;
+
+use super::{NodeError, Shared};
+use crate::peer::{GrantedLease, RefusedGrant};
+
+/// How long the leader may take to prove that it leads.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(2);
+/// A renewal is asked for after this part of the lease.
+const RENEW_PART: u64 = 4;
+/// The pause after a renewal that failed.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Renews the lease for as long as the node runs, and forgets all keys when it is over.
+pub(super) async fn keep(shared: Arc<Shared>) -> Result<(), NodeError> {
+    let every = Duration::from_secs(shared.config.erasure.lease_s.into()) / RENEW_PART as u32;
+    loop {
+        let renewed = renew(&shared).await?;
+        if shared.keyring.lease().left_ms() == 0 && shared.keyring.holds_root() {
+            shared.keyring.seal();
+            shared.hub.keys_changed();
+            tracing::warn!("the key lease is over: the node holds no keys until the cluster renews it");
+        }
+        tokio::time::sleep(if renewed { every } else { RETRY_PAUSE }).await;
+    }
+}
+
+async fn renew(shared: &Arc<Shared>) -> Result<bool, NodeError> {
+    let control = shared.groups()?.control().clone();
+    let asked_ms = shared.keyring.lease().now_ms();
+    let now = control.leadership();
+    let granted = match now.leader {
+        _ if now.is_leader => grant(shared, shared.config.node_id).await.ok(),
+        Some(leader) => shared.peers.renew_lease(leader).await.ok(),
+        None => None,
+    };
+    let Some(granted) = granted else {
+        return Ok(false);
+    };
+    if control
+        .wait_applied(granted.control_index, ROUND_TIMEOUT)
+        .await
+        .is_err()
+    {
+        return Ok(false);
+    }
+    shared.keyring.lease().renew(asked_ms, granted.ttl_ms);
+    shared.custodian.lease_renewed();
+    Ok(true)
+}
+
+/// Grants a lease, if this node leads the control group now: a majority confirms it after the request came, so that
+/// the lease begins before the round that bounds it ends. It names the position of that round, which includes every
+/// fence and switch that was answered.
+pub(super) async fn grant(shared: &Arc<Shared>, node: NodeId) -> Result<GrantedLease, RefusedGrant> {
+    let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
+    let control = groups.control();
+    if !control.leadership().is_leader {
+        return Err(RefusedGrant::NotRecorded);
+    }
+    let position = control.read_barrier(ROUND_TIMEOUT).await;
+    let position = position.map_err(|_| RefusedGrant::NotRecorded)?;
+    let admitted = control.with_view(|view| control::node(view, node));
+    match admitted {
+        Ok(Ok(Some(row))) if row.state == NodeState::Admitted => Ok(GrantedLease {
+            ttl_ms: u64::from(shared.config.erasure.lease_s) * 1_000,
+            control_index: position.index,
+        }),
+        Ok(Ok(_)) => Err(RefusedGrant::NotAdmitted),
+        Ok(Err(_)) | Err(_) => Err(RefusedGrant::NotRecorded),
+    }
+}
