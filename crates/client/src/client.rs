@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::channels::{Channels, Leased};
 use crate::retry::{Attempts, Repeat};
-use crate::{ClientError, Cluster, Context, Timeouts, tls};
+use crate::{ClientError, Cluster, Context, Erasures, Timeouts, tls};
 
 /// A page ends at 4 MiB of sealed content; names, times and framing come on top of it.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -67,6 +67,11 @@ impl Client {
     /// The calls for operators.
     pub fn cluster(&self) -> Cluster<'_> {
         Cluster::new(self)
+    }
+
+    /// The calls that erase.
+    pub fn erasures(&self) -> Erasures<'_> {
+        Erasures::new(self)
     }
 
     pub(crate) fn timeouts(&self) -> Timeouts {

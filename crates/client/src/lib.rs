@@ -29,6 +29,8 @@ mod chat;
 mod client;
 mod cluster;
 mod context;
+mod erasure;
+mod erasure_watch;
 mod error;
 pub mod input;
 mod pages;
@@ -42,6 +44,8 @@ pub use chat::Created;
 pub use client::Client;
 pub use cluster::Cluster;
 pub use context::{Context, Pem, Timeouts};
+pub use erasure::{ErasurePages, Erasures, RequestedErasure, Waited};
+pub use erasure_watch::ErasureWatch;
 pub use error::ClientError;
 pub use eunoe_types::{ErrorCode, Outcome, Retry};
 pub use pages::{ConversationPages, MessagePages, MessageQuery, MessageStart};
@@ -56,6 +60,14 @@ pub mod types {
         Profile, TypingNotice, conversation_name, part,
     };
     pub use prost_types::Timestamp;
+}
+
+/// The generated messages of `eunoe.erasure.v1` that the API takes and returns.
+pub mod erasure_types {
+    pub use eunoe_proto::erasure::request_erasure_request::Target;
+    pub use eunoe_proto::erasure::{
+        Erasure, ErasureGrade, ErasureKind, ErasureReason, ErasureState, RequestErasureRequest,
+    };
 }
 
 /// The generated messages of `eunoe.cluster.v1`.

@@ -34,6 +34,9 @@ pub enum TailEvent {
     Closed(Option<Timestamp>),
     /// Somebody types, or stopped.
     Typing(TypingNotice),
+    /// Something of the conversation was erased: what the caller keeps of it must go as well. Told again after a
+    /// reconnection when the node cannot know that it was told before.
+    Erased,
 }
 
 /// See [`Client::tail`].
@@ -176,6 +179,7 @@ impl Tail {
             }
             Some(Event::Closed(closed)) => Some(TailEvent::Closed(closed.time)),
             Some(Event::Typing(notice)) => Some(TailEvent::Typing(notice)),
+            Some(Event::Erased(_)) => Some(TailEvent::Erased),
             Some(Event::Heartbeat(_)) | None => None,
         };
         if !response.position.is_empty() {
