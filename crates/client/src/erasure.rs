@@ -75,7 +75,7 @@ impl<'a> Erasures<'a> {
 
     /// The pages of the tenant's erasures, newest first; `page_size` is at most 1,000, and 0 leaves it to the
     /// server. Nothing is asked for before the first page is taken.
-    pub fn list(&self, page_size: u32) -> ErasurePages {
+    pub fn list(&self, page_size: i32) -> ErasurePages {
         let request = ListErasuresRequest {
             tenant: self.client.tenant().to_owned(),
             page_size,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GrantedRoot, GroupChange, GrpcTransport, PeerClient, PeerHandler, PeerLinks,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerClient, PeerHandler, PeerLinks,
     PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
 };
 use eunoe_server::serve;
@@ -114,6 +114,27 @@ impl PeerHandler for Handler {
         }
     }
 
+    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant> {
+        match next.attempt {
+            1 => Err(RefusedGrant::NotAdmitted),
+            _ => {
+                assert_eq!((from, next.epoch, next.root.expose()), (NodeId(2), 6, &[7; 34][..]));
+                Ok(())
+            }
+        }
+    }
+
+    async fn renew_lease(&self, _from: NodeId) -> Result<GrantedLease, RefusedGrant> {
+        Ok(GrantedLease {
+            ttl_ms: 5_000,
+            control_index: 77,
+        })
+    }
+
+    async fn await_applied(&self, control_index: u64) -> bool {
+        control_index == 77
+    }
+
     async fn relay_typing(&self, _: ConversationId, participant: u32, active: bool) {
         self.typing.lock().unwrap().push((participant, active));
     }
@@ -136,6 +157,7 @@ fn state() -> PeerState {
         draining: false,
         knows_asker: true,
         started: true,
+        boot: BootId([9; 16]),
     }
 }
 
@@ -328,6 +350,20 @@ async fn a_root_is_granted_or_refused_with_the_reason() {
         .await
         .unwrap_err();
     assert_eq!(nobody, GrantError::Transport(TransportError::Refused));
+}
+
+#[tokio::test]
+async fn roots_leases_and_positions_cross_the_link() {
+    let pair = Pair::new().await;
+    let (to, root) = (pair.server.id, SecretBytes::new(vec![7; 34]));
+    let client = &pair.client;
+    assert!(client.install_root(to, (6, 2), &root).await.is_ok());
+    // A refusal is no answer that a root is kept.
+    assert!(client.install_root(to, (6, 1), &root).await.is_err());
+    let lease = client.renew_lease(to).await.expect("it is granted");
+    assert_eq!((lease.ttl_ms, lease.control_index), (5_000, 77));
+    assert!(client.await_applied(to, 77, SOON).await.is_ok());
+    assert!(client.await_applied(to, 78, SOON).await.is_err());
 }
 
 #[tokio::test]
