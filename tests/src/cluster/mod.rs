@@ -34,6 +34,8 @@ pub struct Setup {
     pub nodes: u64,
     /// Lines of the `[limits]` table of every node's configuration.
     pub limits: &'static str,
+    /// More arguments of `eunoe dev`.
+    pub arguments: &'static [&'static str],
     /// The program to run in place of `eunoed`.
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
@@ -46,6 +48,7 @@ impl Default for Setup {
         Self {
             nodes: 3,
             limits: "",
+            arguments: &[],
             eunoed: programs::eunoed(),
             environment: Vec::new(),
         }
@@ -87,7 +90,8 @@ impl Cluster {
             _turn: turn,
         };
         let nodes = setup.nodes.to_string();
-        cluster.dev(&["--nodes", &nodes, "--detach"]).await;
+        let arguments = [&["--nodes", &nodes, "--detach"], setup.arguments].concat();
+        cluster.dev(&arguments).await;
         cluster.find_processes();
         cluster
     }

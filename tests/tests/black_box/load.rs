@@ -284,7 +284,7 @@ async fn subscribe(
             event = tail.next() => match event.expect("an open conversation's tail goes on") {
                 Ok(TailEvent::Message(message)) => seen.push(*message),
                 Ok(TailEvent::Typing(_)) => {}
-                Ok(TailEvent::Closed(_)) => panic!("nobody closed the conversation"),
+                Ok(TailEvent::Closed(_) | TailEvent::Erased) => panic!("nobody closed or erased the conversation"),
                 Err(error) => panic!("a tail failed: {error}"),
             },
             changed = heads.changed() => if changed.is_err() {

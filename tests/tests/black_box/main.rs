@@ -3,6 +3,7 @@
 
 mod canaries;
 mod catch_up;
+mod erasure;
 mod import_and_read_back;
 mod kill_loop;
 mod load;

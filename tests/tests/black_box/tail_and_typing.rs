@@ -44,7 +44,9 @@ async fn next_message(tail: &mut Tail) -> Message {
             {
                 TailEvent::Message(message) => return *message,
                 TailEvent::Typing(_) => {}
-                TailEvent::Closed(_) => panic!("nobody closed the conversation"),
+                TailEvent::Closed(_) | TailEvent::Erased => {
+                    panic!("nobody closed or erased the conversation")
+                }
             }
         }
     };

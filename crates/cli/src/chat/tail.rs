@@ -59,6 +59,7 @@ fn event_json(event: &TailEvent) -> Map<String, Value> {
             let fields = fields.map(|(name, value)| (name.to_owned(), value));
             ("typing", fields.into_iter().collect())
         }
+        TailEvent::Erased => ("erased", Map::new()),
     };
     object.insert("event".to_owned(), name.into());
     object
@@ -76,6 +77,7 @@ fn event_text(event: &TailEvent) -> String {
             let what = if notice.active { "types" } else { "stopped typing" };
             format!("[{} {what}]", printable(&who))
         }
+        TailEvent::Erased => "[erased: what was kept of it must go]".to_owned(),
     }
 }
 

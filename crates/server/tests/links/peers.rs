@@ -8,8 +8,8 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerClient, PeerHandler, PeerLinks,
-    PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerClient,
+    PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
 };
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};
@@ -118,7 +118,10 @@ impl PeerHandler for Handler {
         match next.attempt {
             1 => Err(RefusedGrant::NotAdmitted),
             _ => {
-                assert_eq!((from, next.epoch, next.root.expose()), (NodeId(2), 6, &[7; 34][..]));
+                assert_eq!(
+                    (from, next.epoch, next.root.expose()),
+                    (NodeId(2), 6, &[7; 34][..])
+                );
                 Ok(())
             }
         }

@@ -1,0 +1,343 @@
+//! What FENCED, REKEYED and DESTROYED mean, asked of every node.
+
+use std::time::Duration;
+
+use eunoe_client::erasure_types::{
+    Erasure, ErasureGrade, ErasureReason, ErasureState, RequestErasureRequest, Target,
+};
+use eunoe_client::types::{ContentState, Participant, ParticipantKind, part};
+use eunoe_client::{Client, ClientError, MessageQuery, TailStart, Waited, input};
+use eunoe_tests::cluster::{Cluster, Setup};
+use eunoe_tests::wait::{PATIENCE, until_true};
+use rustix::process::Signal;
+
+const TENANT: &str = "demo";
+const PURPOSE: &str = "support";
+const MESSAGES: u64 = 12;
+/// Epochs begin only when somebody is in a hurry.
+const PATIENT: &str = "\n[erasure]\nepoch_period_s = 86400";
+/// The shortest lease.
+const SHORT_LEASE: &str = "\n[erasure]\nepoch_period_s = 86400\nlease_s = 5";
+
+fn visitor(name: &str) -> Participant {
+    input::participant(ParticipantKind::Visitor, format!("visitor/{name}"))
+}
+
+/// A conversation with some messages; its id.
+async fn talk(client: &Client, name: &str) -> String {
+    let request = input::support(name, visitor(name), PURPOSE);
+    let id = client.create_conversation(request).await.unwrap().conversation.id;
+    for number in 0..MESSAGES {
+        say(client, &id, name, &format!("{name} says {number}"))
+            .await
+            .unwrap();
+    }
+    id
+}
+
+async fn say(client: &Client, id: &str, name: &str, text: &str) -> Result<u64, ClientError> {
+    let message = input::text_message(id, visitor(name), PURPOSE, text);
+    Ok(client.append(message).await?.seq)
+}
+
+fn subject(name: &str, urgent: bool) -> RequestErasureRequest {
+    RequestErasureRequest {
+        target: Some(Target::Subject(format!("visitor/{name}"))),
+        reason: ErasureReason::SubjectRequest.into(),
+        urgent,
+        ..RequestErasureRequest::default()
+    }
+}
+
+async fn erase(client: &Client, request: RequestErasureRequest) -> Erasure {
+    let requested = client.erasures().request(request).await.unwrap();
+    assert!(requested.erasure.state() >= ErasureState::Fenced);
+    requested.erasure
+}
+
+/// What one node shows of a conversation: readable texts, and how many messages show nothing.
+async fn shown(client: &Client, id: &str) -> (Vec<String>, u64) {
+    let mut pages = client.list_messages(MessageQuery::all(input::by_id(id), PURPOSE));
+    let (mut texts, mut erased) = (Vec::new(), 0);
+    while let Some(page) = pages.next_page().await.unwrap() {
+        for message in page.messages {
+            match message.state() {
+                ContentState::Erased => {
+                    assert!(message.parts.iter().all(|part| part.content.is_none()));
+                    erased += 1;
+                }
+                ContentState::Ok => {
+                    texts.extend(message.parts.into_iter().filter_map(|part| match part.content {
+                        Some(part::Content::Text(text)) => Some(text),
+                        Some(_) | None => None,
+                    }))
+                }
+                ContentState::Unspecified | ContentState::PartlyErased => {
+                    panic!("a message of one owner is readable or erased")
+                }
+            }
+        }
+    }
+    (texts, erased)
+}
+
+async fn assert_erased(client: &Client, id: &str) {
+    assert_eq!(shown(client, id).await, (Vec::new(), MESSAGES));
+}
+
+async fn assert_intact(client: &Client, id: &str) {
+    let (texts, erased) = shown(client, id).await;
+    assert_eq!((texts.len() as u64, erased), (MESSAGES, 0));
+}
+
+fn reason(error: &ClientError) -> &str {
+    &error.reason
+}
+
+fn state(erasure: &Erasure) -> &'static str {
+    erasure.state().as_str_name()
+}
+
+async fn wait_for(client: &Client, id: &str, state: ErasureState) -> Erasure {
+    match client.erasures().wait_for(id, state, PATIENCE).await.unwrap() {
+        Waited::Reached(erasure) => erasure,
+        Waited::TimeOver(_) => panic!("the erasure does not come to {}", state.as_str_name()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
+    let cluster = Cluster::start_with(Setup {
+        limits: PATIENT,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
+    let mut nodes = Vec::new();
+    for node in cluster.nodes() {
+        let of_node = cluster.client_of(node, TENANT).await;
+        // The first page is read before, the token of the second is used after the fence.
+        let query = MessageQuery {
+            page_size: 5,
+            ..MessageQuery::all(input::by_id(&anna), PURPOSE)
+        };
+        let mut pages = of_node.list_messages(query);
+        assert_eq!(pages.next_page().await.unwrap().unwrap().messages.len(), 5);
+        let tail = of_node
+            .tail(input::by_id(&anna), PURPOSE, TailStart::AfterSeq(0))
+            .await
+            .unwrap();
+        nodes.push((of_node, pages, tail));
+    }
+
+    let request = RequestErasureRequest {
+        request_id: "case-1".into(),
+        ..subject("anna", false)
+    };
+    let erasure = erase(&client, request.clone()).await;
+    assert_eq!(
+        (state(&erasure), erasure.keys, erasure.keys_left),
+        ("ERASURE_STATE_FENCED", 2, 2)
+    );
+    for (of_node, pages, _) in &mut nodes {
+        assert_erased(of_node, &anna).await;
+        assert_intact(of_node, &bert).await;
+        for message in pages.next_page().await.unwrap().unwrap().messages {
+            assert!(message.state() == ContentState::Erased);
+        }
+        let first = of_node
+            .get_message_by_seq(input::by_ref("anna"), 1, PURPOSE)
+            .await
+            .unwrap();
+        assert!(first.state() == ContentState::Erased);
+        let whole = of_node
+            .get_conversation(input::by_id(&anna), PURPOSE)
+            .await
+            .unwrap();
+        assert!(whole.content_state() == ContentState::Erased);
+        assert!(whole.external_ref.is_empty() && whole.participants[0].subject.is_empty());
+        let refused = say(of_node, &anna, "anna", "too late").await.unwrap_err();
+        assert_eq!(reason(&refused), "ERASED");
+        // Asking again gives the same erasure.
+        let again = of_node.erasures().request(request.clone()).await.unwrap();
+        assert_eq!((again.erasure.id, again.created), (erasure.id.clone(), false));
+    }
+
+    // The person comes back as somebody new, at once; the old conversation stays as it is.
+    let new = talk(&client, "anna").await;
+    assert_ne!(new, anna);
+    for (of_node, ..) in &nodes {
+        assert_intact(of_node, &new).await;
+        assert_erased(of_node, &anna).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destruction_names_the_silent_node_and_ends_when_it_spoke() {
+    let mut cluster = Cluster::start_with(Setup {
+        limits: PATIENT,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let (anna, bert, carl) = (
+        talk(&client, "anna").await,
+        talk(&client, "bert").await,
+        talk(&client, "carl").await,
+    );
+    let erasure = erase(&client, subject("anna", true)).await;
+    let erasure = wait_for(&client, &erasure.id, ErasureState::Destroyed).await;
+    assert!(erasure.grade() == ErasureGrade::Full && erasure.keys_left == 0);
+    for node in cluster.nodes() {
+        let of_node = cluster.client_of(node, TENANT).await;
+        assert_erased(&of_node, &anna).await;
+        assert_intact(&of_node, &bert).await;
+        let gone = of_node.get_conversation(input::by_ref("anna"), PURPOSE).await;
+        assert_eq!(reason(&gone.err().unwrap()), "NOT_FOUND");
+        assert!(
+            of_node
+                .get_conversation(input::by_ref("bert"), PURPOSE)
+                .await
+                .is_ok()
+        );
+    }
+
+    cluster.kill(3).await;
+    let erasure = erase(&client, subject("bert", true)).await;
+    let erasure = wait_for(&client, &erasure.id, ErasureState::Rekeyed).await;
+    assert_eq!(
+        (state(&erasure), erasure.missing_nodes.clone()),
+        ("ERASURE_STATE_REKEYED", vec![3])
+    );
+    assert_erased(&client, &bert).await;
+    cluster.restart(&[3]).await;
+    let erasure = wait_for(&client, &erasure.id, ErasureState::Destroyed).await;
+    assert!(erasure.missing_nodes.is_empty());
+    let back = cluster.client_of(3, TENANT).await;
+    assert_erased(&back, &anna).await;
+    assert_erased(&back, &bert).await;
+    assert_intact(&back, &carl).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_slept_through_a_fence_wakes_to_it() {
+    let cluster = Cluster::start_with(Setup {
+        limits: SHORT_LEASE,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
+    for sleeper in cluster.nodes() {
+        let of_sleeper = cluster.client_of(sleeper, TENANT).await;
+        assert_intact(&of_sleeper, &bert).await;
+    }
+    let sleeper = 3;
+    let (awake, of_sleeper) = (
+        cluster.client_of(1, TENANT).await,
+        cluster.client_of(sleeper, TENANT).await,
+    );
+    cluster.process(sleeper).signal(Signal::STOP);
+    erase(&awake, subject("anna", false)).await;
+    assert_erased(&awake, &anna).await;
+    // Longer than its lease.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let reads: Vec<_> = (0..8)
+        .map(|_| {
+            let (of_sleeper, anna) = (of_sleeper.clone(), anna.clone());
+            tokio::spawn(async move { assert_erased(&of_sleeper, &anna).await })
+        })
+        .collect();
+    cluster.process(sleeper).signal(Signal::CONT);
+    for read in reads {
+        read.await.unwrap();
+    }
+    assert_intact(&of_sleeper, &bert).await;
+    let refused = say(&of_sleeper, &anna, "anna", "too late").await.unwrap_err();
+    assert_eq!(reason(&refused), "ERASED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_survives_every_kill() {
+    let mut cluster = Cluster::start_with(Setup {
+        limits: PATIENT,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
+    erase(&client, subject("anna", false)).await;
+    // Nothing of it is flushed yet: the state comes back from the log.
+    for node in cluster.nodes() {
+        cluster.kill(node).await;
+    }
+    cluster.start_again().await;
+    for node in cluster.nodes() {
+        let of_node = cluster.client_of(node, TENANT).await;
+        assert_erased(&of_node, &anna).await;
+        assert_intact(&of_node, &bert).await;
+    }
+    // And the epoch that was due goes on.
+    let dora = talk(&client, "dora").await;
+    let erasure = erase(&client, subject("dora", true)).await;
+    wait_for(&client, &erasure.id, ErasureState::Destroyed).await;
+    let (mut all, mut rekeyed) = (client.erasures().list(0), 0);
+    while let Some(page) = all.next_page().await.unwrap() {
+        rekeyed += page
+            .iter()
+            .filter(|erasure| erasure.state() == ErasureState::Destroyed)
+            .count();
+    }
+    assert_eq!(rekeyed, 2, "an urgent erasure takes the waiting ones along");
+    assert_erased(&client, &dora).await;
+    assert_intact(&client, &bert).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn appends_that_race_with_a_fence_are_erased_or_refused() {
+    let cluster = Cluster::start_with(Setup {
+        limits: PATIENT,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let id = talk(&client, "anna").await;
+    let writers: Vec<_> = [1, 2, 3, 1, 2, 3]
+        .map(|node| (cluster.client_of(node, TENANT), id.clone()))
+        .into_iter()
+        .map(|(of_node, id)| async move {
+            let of_node = of_node.await;
+            tokio::spawn(async move {
+                for number in 0.. {
+                    if let Err(error) = say(&of_node, &id, "anna", &format!("racing {number}")).await {
+                        return (number, reason(&error).to_owned());
+                    }
+                }
+                unreachable!("an endless loop ended")
+            })
+        })
+        .collect();
+    let writers = futures::future::join_all(writers).await;
+    until_true("some messages are written", async || {
+        let whole = client.get_conversation(input::by_id(&id), PURPOSE).await.unwrap();
+        whole.head_seq > MESSAGES + 50
+    })
+    .await;
+    erase(&client, subject("anna", false)).await;
+    let mut written = MESSAGES;
+    for writer in writers {
+        let (number, refused) = writer.await.unwrap();
+        assert_eq!(refused, "ERASED");
+        written += number;
+    }
+    for node in cluster.nodes() {
+        let of_node = cluster.client_of(node, TENANT).await;
+        let (texts, erased) = shown(&of_node, &id).await;
+        assert_eq!(
+            (texts, erased),
+            (Vec::new(), written),
+            "a message is readable, or lost"
+        );
+    }
+}
