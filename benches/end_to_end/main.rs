@@ -7,6 +7,7 @@
 
 mod cases;
 mod cluster;
+mod fencing;
 mod measure;
 
 use std::error::Error;
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         table.add(Figures::new(case.name(), load, spent));
     }
     table.print();
-    Ok(())
+    fencing::run(&client, &conversations).await
 }
 
 async fn conversations(client: &Client) -> Result<Vec<String>, Box<dyn Error>> {
