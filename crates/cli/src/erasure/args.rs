@@ -137,7 +137,10 @@ mod tests {
         let Ok(Command::Subject(SubjectCommand::Erase { subject, options })) = parse(line) else {
             panic!("is well formed")
         };
-        assert_eq!((subject.as_str(), options.request_id.as_str()), ("visitor/1", "r"));
+        assert_eq!(
+            (subject.as_str(), options.request_id.as_str()),
+            ("visitor/1", "r")
+        );
         assert_eq!(
             (options.wait, options.reason, options.urgent, options.timeout),
             (

@@ -1,7 +1,7 @@
 //! `eunoe subject|conversation|tenant erase`: asks, waits as far as was wanted, and prints how far it is.
 
 use clap::ValueEnum as _;
-use eunoe_client::erasure_types::{Erasure, ErasureState, RequestErasureRequest, Target};
+use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
 use eunoe_client::{Client, Waited};
 use serde_json::{Map, Value};
 
@@ -66,7 +66,7 @@ async fn run(
     let request = RequestErasureRequest {
         target: Some(target),
         request_id: options.request_id.clone(),
-        reason: reason.into(),
+        reason: ErasureReason::from(reason).into(),
         urgent: options.urgent,
         ..Default::default()
     };

@@ -78,7 +78,9 @@ pub(super) fn erasure_text(erasure: &Erasure) -> String {
         ErasureState::Requested | ErasureState::Unspecified => &erasure.request_time,
     };
     let since = since.as_ref().map(Timestamp::to_string).unwrap_or_default();
-    let grade = grade(erasure).map(|grade| format!(" ({grade})")).unwrap_or_default();
+    let grade = grade(erasure)
+        .map(|grade| format!(" ({grade})"))
+        .unwrap_or_default();
     let missing = match erasure.missing_nodes.as_slice() {
         [] => String::new(),
         nodes => format!(", may still be held by nodes {}", list(nodes)),

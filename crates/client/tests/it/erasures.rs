@@ -192,7 +192,7 @@ async fn when_the_time_is_over_the_last_known_step_is_told() {
     let erasures = client.erasures();
     // The watch stays silent after its first step, however much time there is.
     let waited = erasures
-        .wait_for("e", ErasureState::Destroyed, Duration::from_secs(2))
+        .wait_for("e", ErasureState::Destroyed, Duration::from_secs(3))
         .await;
     let Waited::TimeOver(Some(erasure)) = waited.unwrap() else {
         panic!("it is not destroyed, and a node said how far it is")

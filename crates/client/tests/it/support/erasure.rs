@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use eunoe_client::types::Timestamp;
 use eunoe_proto::erasure::erasure_service_server::ErasureService;
 use eunoe_proto::erasure::request_erasure_request::Target;
 use eunoe_proto::erasure::*;
@@ -94,7 +95,7 @@ impl Ladder {
 pub(crate) fn at(id: &str, state: ErasureState, kind: ErasureKind) -> Erasure {
     let since = |reached: ErasureState| {
         let seconds = 999 + i64::from(i32::from(reached));
-        (state >= reached).then_some(prost_types::Timestamp { seconds, nanos: 0 })
+        (state >= reached).then_some(Timestamp { seconds, nanos: 0 })
     };
     let rekeyed = state >= ErasureState::Rekeyed;
     let (missing_nodes, grade) = match state {
