@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::cluster::ClusterCommand;
 use crate::dev::DevArgs;
+use crate::erasure::args::{EraseConversation, ErasureCommand, SubjectCommand, TenantCommand};
 use crate::output::Output;
 
 /// Command line of Eunoe, the chat store that can prove it forgot.
@@ -90,7 +91,7 @@ impl Role {
 pub(crate) enum Command {
     /// Run a whole local cluster for development
     Dev(DevArgs),
-    /// Create, show, list or close conversations
+    /// Create, show, list, close or erase conversations
     #[command(subcommand)]
     Conversation(ConversationCommand),
     /// Add a message to a conversation
@@ -101,6 +102,15 @@ pub(crate) enum Command {
     Tail(TailArgs),
     /// Import conversations from a file; importing it again adds nothing
     Import(ImportArgs),
+    /// Erase people
+    #[command(subcommand)]
+    Subject(SubjectCommand),
+    /// Erase whole tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Show how far erasures are
+    #[command(subcommand)]
+    Erasure(ErasureCommand),
     /// Show and change the cluster's members (role operator)
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -161,6 +171,8 @@ pub(crate) enum ConversationCommand {
     },
     /// Close a conversation: it can be read, and takes no messages
     Close(Which),
+    /// Erase a conversation: its place stays, nothing of it can be read
+    Erase(EraseConversation),
 }
 
 /// `eunoe conversation create`

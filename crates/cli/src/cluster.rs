@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::args::Global;
 use crate::context::operator_client;
 use crate::failure::Failure;
-use crate::output::{self, printable};
+use crate::output::{self, list, printable};
 
 /// The commands.
 #[derive(Subcommand)]
@@ -228,14 +228,6 @@ fn group_text(group: &Group) -> String {
 
 fn or_nobody(leader: Option<u64>) -> String {
     leader.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string())
-}
-
-fn list(numbers: &[impl ToString]) -> String {
-    numbers
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]

@@ -94,12 +94,16 @@ impl ContextFile {
 
 /// What the SDK needs to act for the tenant, which must be named.
 pub(crate) fn for_tenant(global: &Global) -> Result<Context, Failure> {
+    for_tenant_as(global, Role::Platform)
+}
+
+fn for_tenant_as(global: &Global, default_role: Role) -> Result<Context, Failure> {
     let tenant = global
         .tenant
         .as_deref()
         .ok_or_else(|| Failure::usage("--tenant is missing"))?;
     let tenant = TenantId::new(tenant).map_err(|error| Failure::usage(format!("--tenant: {error}")))?;
-    let mut context = load(global, Role::Platform)?;
+    let mut context = load(global, default_role)?;
     context.tenant = tenant.to_string();
     Ok(context)
 }
@@ -107,6 +111,11 @@ pub(crate) fn for_tenant(global: &Global) -> Result<Context, Failure> {
 /// Connects for a tenant's conversations.
 pub(crate) async fn tenant_client(global: &Global) -> Result<Client, Failure> {
     Ok(Client::connect(for_tenant(global)?).await?)
+}
+
+/// Connects for a tenant, unless `--role` says otherwise in this role.
+pub(crate) async fn tenant_client_as(global: &Global, default_role: Role) -> Result<Client, Failure> {
+    Ok(Client::connect(for_tenant_as(global, default_role)?).await?)
 }
 
 /// Connects for the cluster's own affairs.

@@ -1,4 +1,4 @@
-//! `eunoe`: conversations, imports, the cluster's members and a local cluster for development.
+//! `eunoe`: conversations, imports, erasures, the cluster's members and a local cluster for development.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -7,9 +7,11 @@ mod cluster;
 mod context;
 mod dev;
 mod encoding;
+mod erasure;
 mod failure;
 mod files;
 mod import;
+mod json;
 mod output;
 
 use std::process::ExitCode;
@@ -52,6 +54,9 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Read(command) => Box::pin(chat::read::run(global, command)).await,
         Command::Tail(command) => Box::pin(chat::tail::run(global, command)).await,
         Command::Import(command) => Box::pin(import::run(global, command)).await,
+        Command::Subject(command) => Box::pin(erasure::subject(global, command)).await,
+        Command::Tenant(command) => Box::pin(erasure::tenant(global, command)).await,
+        Command::Erasure(command) => Box::pin(erasure::run(global, command)).await,
         Command::Cluster(command) => Box::pin(cluster::run(global, command)).await,
         Command::Dev(command) => Box::pin(dev::run(global, command)).await,
         // Answered before the runtime was started.

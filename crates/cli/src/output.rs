@@ -38,6 +38,15 @@ pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
+/// Numbers, as a person writes them one after another.
+pub(crate) fn list(numbers: &[impl ToString]) -> String {
+    numbers
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Text that somebody else wrote, fit for a terminal: control characters (which could move the cursor or
 /// retitle the window) are escaped.
 pub(crate) fn printable(text: &str) -> String {

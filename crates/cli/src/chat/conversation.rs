@@ -9,6 +9,7 @@ use super::name_of;
 use super::show::{conversation_json, conversation_text};
 use crate::args::{ConversationCommand, CreateArgs, Global, ProfileName};
 use crate::context::tenant_client;
+use crate::erasure;
 use crate::failure::Failure;
 use crate::output;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(global: &Global, command: ConversationCommand) -> Result
             global,
             &client.close_conversation(name_of(which), &global.purpose).await?,
         ),
+        ConversationCommand::Erase(arguments) => erasure::conversation(global, &client, arguments).await,
         ConversationCommand::List { subject, limit } => {
             let mut left = limit.unwrap_or(usize::MAX);
             let page_size = i32::try_from(left.min(limits::PAGE_MAX)).unwrap_or(0);

@@ -6,12 +6,8 @@ use eunoe_client::types::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::json::{insert_text, insert_time, short};
 use crate::output::printable;
-
-/// The name of an enum's value without the prefix that protobuf asks for.
-fn short<'a>(name: &'a str, prefix: &str) -> &'a str {
-    name.strip_prefix(prefix).unwrap_or(name)
-}
 
 /// `OK`, `ERASED` or `PARTLY_ERASED`.
 pub(super) fn content_state(state: ContentState) -> &'static str {
@@ -20,25 +16,6 @@ pub(super) fn content_state(state: ContentState) -> &'static str {
 
 fn kind(participant: &Participant) -> String {
     short(participant.kind().as_str_name(), "PARTICIPANT_KIND_").to_lowercase()
-}
-
-/// Milliseconds since 1970, as the API counts time.
-pub(super) fn millis(time: &Timestamp) -> i64 {
-    time.seconds
-        .saturating_mul(1_000)
-        .saturating_add(i64::from(time.nanos) / 1_000_000)
-}
-
-fn insert_text(object: &mut Map<String, Value>, name: &str, text: &str) {
-    if !text.is_empty() {
-        object.insert(name.to_owned(), text.into());
-    }
-}
-
-fn insert_time(object: &mut Map<String, Value>, name: &str, time: Option<&Timestamp>) {
-    if let Some(time) = time {
-        object.insert(name.to_owned(), millis(time).into());
-    }
 }
 
 /// `{"subject"?,"kind","state"}`; no subject once it is erased.

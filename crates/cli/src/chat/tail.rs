@@ -5,10 +5,11 @@ use eunoe_client::{TailEvent, TailStart};
 use serde_json::{Map, Value, json};
 
 use super::name_of;
-use super::show::{message_json, message_text, millis, participant_json};
+use super::show::{message_json, message_text, participant_json};
 use crate::args::{Global, TailArgs};
 use crate::context::tenant_client;
 use crate::failure::Failure;
+use crate::json::insert_time;
 use crate::output::{self, printable};
 
 /// Prints events, a line each.
@@ -48,10 +49,9 @@ fn event_json(event: &TailEvent) -> Map<String, Value> {
     let (name, mut object) = match event {
         TailEvent::Message(message) => ("message", message_json(message)),
         TailEvent::Closed(time) => {
-            let time = time
-                .as_ref()
-                .map(|time| ("time_ms".to_owned(), millis(time).into()));
-            ("closed", time.into_iter().collect())
+            let mut object = Map::new();
+            insert_time(&mut object, "time_ms", time.as_ref());
+            ("closed", object)
         }
         TailEvent::Typing(notice) => {
             let who = participant_json(&notice.participant.clone().unwrap_or_default());
@@ -77,7 +77,7 @@ fn event_text(event: &TailEvent) -> String {
             let what = if notice.active { "types" } else { "stopped typing" };
             format!("[{} {what}]", printable(&who))
         }
-        TailEvent::Erased => "[erased: what was kept of it must go]".to_owned(),
+        TailEvent::Erased => "[something of this conversation was erased]".to_owned(),
     }
 }
 
@@ -108,5 +108,10 @@ mod tests {
             r#"{"active":true,"event":"typing","participant":{"kind":"agent","state":"OK","subject":"agent/desk"}}"#
         );
         assert_eq!(event_text(&typing), "[agent/desk types]");
+        assert_eq!(json_of(&TailEvent::Erased), r#"{"event":"erased"}"#);
+        assert_eq!(
+            event_text(&TailEvent::Erased),
+            "[something of this conversation was erased]"
+        );
     }
 }

@@ -140,6 +140,7 @@ async fn follow(cluster: &Cluster, start: TailStart) -> Vec<u64> {
         match event.unwrap() {
             TailEvent::Message(message) => seqs.push(message.seq),
             TailEvent::Closed(_) => assert_eq!(tail.position(), Some("end")),
+            TailEvent::Erased => seqs.push(0),
             TailEvent::Typing(_) => panic!("nobody typed"),
         }
     }
@@ -168,6 +169,17 @@ async fn a_tail_resumes_elsewhere_without_gap_or_repeat() {
             "position:4",
             "position:7"
         ]
+    );
+}
+
+#[tokio::test]
+async fn a_tail_tells_of_an_erasure_in_its_place_and_resumes_after_it() {
+    let cluster = Cluster::start(2).await;
+    *cluster.state.tails.lock().unwrap() = [vec![1, 0], vec![2]].into_iter().collect();
+    assert_eq!(follow(&cluster, TailStart::AfterSeq(0)).await, [1, 0, 2]);
+    assert_eq!(
+        *cluster.state.tail_starts.lock().unwrap(),
+        ["seq:0", "position:0", "position:2"]
     );
 }
 

@@ -1,5 +1,6 @@
 //! A cluster in the test's own process: real TLS and gRPC, one shared list of messages, and faults on demand.
 
+pub(crate) mod erasure;
 mod service;
 mod tls;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use eunoe_client::types::{Ack, Message, MessageInput, ParticipantKind};
 use eunoe_client::{Client, Context, Timeouts, input};
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
+use eunoe_proto::erasure::erasure_service_server::ErasureServiceServer;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -36,7 +38,7 @@ pub(crate) struct State {
     pub(crate) seen: Mutex<Vec<(usize, String)>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) calls: Mutex<usize>,
-    /// Sequence numbers that each tail in turn sends before it breaks.
+    /// Sequence numbers that each tail in turn sends before it breaks; 0 stands for an erased event.
     pub(crate) tails: Mutex<VecDeque<Vec<u64>>>,
     pub(crate) tail_starts: Mutex<Vec<String>>,
     pub(crate) deadlines: Mutex<Vec<bool>>,
@@ -137,6 +139,7 @@ pub(crate) fn message(conversation: &str, text: &str) -> MessageInput {
 /// Nodes that run, and what reaches them.
 pub(crate) struct Cluster {
     pub(crate) state: Arc<State>,
+    pub(crate) ladder: Arc<erasure::Ladder>,
     pub(crate) authority: Authority,
     pub(crate) endpoints: Vec<String>,
 }
@@ -144,21 +147,25 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) async fn start(nodes: usize) -> Self {
         let (state, authority) = (Arc::new(State::default()), Authority::new());
+        let ladder = Arc::new(erasure::Ladder::default());
         let mut endpoints = Vec::new();
         for _ in 0..nodes {
             let (address, incoming) = authority.listen().await;
             let service = ChatServiceServer::new(service::Chat {
                 state: Arc::clone(&state),
             });
+            let erasures = ErasureServiceServer::new(erasure::Erasures(Arc::clone(&ladder)));
             tokio::spawn(
                 tonic::transport::Server::builder()
                     .add_service(service)
+                    .add_service(erasures)
                     .serve_with_incoming(incoming),
             );
             endpoints.push(address);
         }
         Self {
             state,
+            ladder,
             authority,
             endpoints,
         }

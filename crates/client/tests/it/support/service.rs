@@ -147,7 +147,10 @@ impl ChatService for Chat {
             return Ok(Response::new(stream::iter([Ok(last)]).boxed()));
         };
         let events = seqs.into_iter().map(|seq| {
-            let event = Some(Event::Message(message_with_seq(seq)));
+            let event = Some(match seq {
+                0 => Event::Erased(ContentErased::default()),
+                seq => Event::Message(message_with_seq(seq)),
+            });
             Ok(TailConversationResponse {
                 event,
                 position: format!("position:{seq}"),
