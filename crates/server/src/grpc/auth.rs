@@ -1,10 +1,10 @@
 //! Who may call what. Nothing is open by default; every refusal says which role was needed.
 
-use eunoe_types::{ErrorCode, TenantId};
+use eunoe_types::{ErrorCode, Role, TenantId};
 use tonic::Request;
 
 use crate::edge::{ApiError, ApiResult};
-use crate::tls::{ClientIdentity, Role};
+use crate::tls::ClientIdentity;
 
 /// The caller, if it may act in one of `roles`.
 pub(super) fn caller<T>(request: &Request<T>, roles: &[Role]) -> ApiResult<ClientIdentity> {

@@ -4,7 +4,7 @@ use eunoe_proto::chat::chat_service_server::ChatService;
 use eunoe_proto::chat::{
     self as proto, get_message_request, list_messages_request, tail_conversation_request,
 };
-use eunoe_types::Seq;
+use eunoe_types::{Role, Seq};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -15,7 +15,6 @@ use super::{auth, convert, input};
 use crate::edge::{
     ApiError, ApiResult, Edge, MessageRef, PageRequest, PageStart, Position, TailEvent, TailStart,
 };
-use crate::tls::Role;
 
 /// Who stores and reads messages.
 const WRITERS: &[Role] = &[Role::Platform];

@@ -8,7 +8,7 @@ use eunoe_proto::cluster as proto;
 use eunoe_proto::cluster::cluster_service_server::ClusterService;
 use eunoe_raft::{GroupHandle, Node};
 use eunoe_store::{LogEngine as _, SegmentLog};
-use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
+use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, Role, limits};
 use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
@@ -18,7 +18,6 @@ use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
 use crate::peer::{GroupChange, PeerClient, PeerState};
-use crate::tls::Role;
 
 const OPERATORS: &[Role] = &[Role::Operator];
 /// The status of a cluster holds nothing that a client must not see.

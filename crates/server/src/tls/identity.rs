@@ -3,58 +3,12 @@
 //! A certificate must hold exactly one URI among its names. Host names and addresses beside it are allowed (a
 //! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
 
-use eunoe_types::{NodeId, Realm, TenantId};
+use eunoe_types::{NodeId, Realm, Role, TenantId};
 use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::SpkiHash;
-
-/// What a caller may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Writes, and reads for purposes.
-    Platform,
-    /// Reads the conversations given to it.
-    Agent,
-    /// Reaches its own data only.
-    Subject,
-    /// Cases and evidence, never content.
-    Dpo,
-    /// The audit service only.
-    Auditor,
-    /// The cluster service, never content.
-    Operator,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Role; 6] = [
-        Role::Platform,
-        Role::Agent,
-        Role::Subject,
-        Role::Dpo,
-        Role::Auditor,
-        Role::Operator,
-    ];
-
-    /// Its name in a certificate.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Platform => "platform",
-            Role::Agent => "agent",
-            Role::Subject => "subject",
-            Role::Dpo => "dpo",
-            Role::Auditor => "auditor",
-            Role::Operator => "operator",
-        }
-    }
-
-    /// The role of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-}
 
 /// For which tenants a caller may act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

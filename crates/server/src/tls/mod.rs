@@ -17,6 +17,6 @@ pub use connection::TlsConnection;
 pub use connector::ConnectError;
 pub(crate) use connector::PeerConnector;
 pub use directory::{PeerDirectory, PeerEntry, SpkiHash};
-pub use identity::{ClientIdentity, IdentityError, PeerIdentity, Role, TenantScope, spki_sha256};
+pub use identity::{ClientIdentity, IdentityError, PeerIdentity, TenantScope, spki_sha256};
 pub use incoming::{Acceptor, HandshakeLimits, Incoming};
 pub use material::{TlsError, TlsMaterial};
