@@ -15,7 +15,7 @@ use tonic::transport::server::Router;
 use tower::{Layer, Service};
 
 use crate::peer::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
-use crate::tls::Acceptor;
+use crate::tls::{Acceptor, Proof};
 
 /// Bytes of one request of a client: a batch, and what protobuf adds. Set on each service with
 /// `max_decoding_message_size`.
@@ -70,7 +70,7 @@ pub async fn serve<I, L, B>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServerFailed>
 where
-    I: Clone + Send + Sync + Unpin + 'static,
+    I: Proof + Clone + Sync + Unpin,
     L: Layer<Routes>,
     L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     <L::Service as Service<Request<Body>>>::Future: Send,

@@ -97,7 +97,7 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
         connections_max: limits.client_connections,
         ..HandshakeLimits::default()
     };
-    let acceptor = Acceptor::clients(&shared.material, handshakes)?;
+    let acceptor = Acceptor::clients(&shared.material, false, handshakes)?;
     let listener = listen(shared.config.listen.client).await?;
     let router = client_server(limits.streams_per_connection)
         .add_service(health)

@@ -3,8 +3,12 @@
 //! A certificate must hold exactly one URI among its names. Host names and addresses beside it are allowed (a
 //! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
 
+use std::fmt;
+use std::time::SystemTime;
+
 use eunoe_types::{NodeId, Realm, Role, TenantId};
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -29,13 +33,47 @@ impl TenantScope {
     }
 }
 
-/// A client, as its certificate names it. In the extensions of every request on the client listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A caller, as its certificate or its token names it. In the extensions of every request that may pass the gate.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// For which tenants it may act.
     pub tenant: TenantScope,
     /// As what.
     pub role: Role,
+    /// The tenant's reference of the person who calls. Tokens name one, certificates do not.
+    pub subject: Option<String>,
+    /// When what proved it ends; a stream that lasts longer ends with it. Connections watch their certificates.
+    pub until: Option<SystemTime>,
+}
+
+/// Without the person.
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity")
+            .field("tenant", &self.tenant)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection of the client listener: whom its certificate names, before any token was looked at. In the
+/// extensions of every request, and no permission to do anything.
+#[derive(Clone, Debug)]
+pub struct ClientConnection {
+    /// None when no certificate was shown, which only listeners allow where tokens are taken.
+    pub certified: Option<ClientIdentity>,
+    /// Cancelled once a good token came; a connection without a certificate does not live long without one.
+    pub(crate) proved: CancellationToken,
+}
+
+impl ClientConnection {
+    /// A connection as its handshake left it.
+    pub fn new(certified: Option<ClientIdentity>) -> Self {
+        Self {
+            certified,
+            proved: CancellationToken::new(),
+        }
+    }
 }
 
 /// A node, as its certificate names it. In the extensions of every request on the peer listener.
@@ -135,7 +173,12 @@ fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
         name => TenantScope::Name(TenantId::new(name).map_err(|_| IdentityError::Path)?),
     };
     let role = Role::from_name(role).ok_or(IdentityError::Path)?;
-    Ok(ClientIdentity { tenant, role })
+    Ok(ClientIdentity {
+        tenant,
+        role,
+        subject: None,
+        until: None,
+    })
 }
 
 fn node_path(path: &str) -> Result<NodeId, IdentityError> {
@@ -165,7 +208,13 @@ mod tests {
         for role in Role::ALL {
             let uri = format!("spiffe://{REALM}/tenant/acme/role/{}", role.name());
             let tenant = TenantScope::Name(TenantId::new("acme").unwrap());
-            assert_eq!(read_client(&uri), Ok(ClientIdentity { tenant, role }));
+            let expected = ClientIdentity {
+                tenant,
+                role,
+                subject: None,
+                until: None,
+            };
+            assert_eq!(read_client(&uri), Ok(expected));
         }
         let any = read_client(&format!("spiffe://{REALM}/tenant/*/role/operator")).unwrap();
         assert_eq!(any.tenant, TenantScope::Any);
@@ -223,6 +272,14 @@ mod tests {
                 "{rest}"
             );
         }
+    }
+
+    #[test]
+    fn a_person_does_not_show() {
+        let mut identity = read_client(&format!("spiffe://{REALM}/tenant/acme/role/agent")).unwrap();
+        identity.subject = Some("anna@example.eu".to_owned());
+        let shown = format!("{:?}", ClientConnection::new(Some(identity)));
+        assert!(shown.contains("acme") && !shown.contains("anna"), "{shown}");
     }
 
     #[test]
