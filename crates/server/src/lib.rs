@@ -11,6 +11,7 @@ pub mod grpc;
 mod hex;
 pub mod keys;
 pub mod node;
+pub mod oidc;
 pub mod peer;
 mod reload;
 pub mod serve;

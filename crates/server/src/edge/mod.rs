@@ -60,6 +60,17 @@ pub struct Person {
     pub kind: ParticipantKind,
 }
 
+/// Which conversations of a tenant a caller may read.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// All of them.
+    Tenant,
+    /// Those in which this person takes part.
+    Participant(String),
+    /// Those in which this person is the one served, or speaks for itself.
+    Visitor(String),
+}
+
 /// How a caller names a conversation.
 pub enum ConversationName {
     /// By the server's id.

@@ -6,9 +6,12 @@ mod auth;
 mod chat;
 mod cluster;
 mod convert;
+mod gate;
 mod input;
 mod status;
 
+pub use auth::roles;
 pub use chat::Chat;
 pub use cluster::{Cluster, Operator};
+pub use gate::{Gate, Gated, Roles};
 pub use status::{Faults, to_status};
