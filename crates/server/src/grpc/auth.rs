@@ -22,8 +22,11 @@ const OPERATORS: &[Role] = &[Role::Operator];
 /// The status of a cluster holds nothing that a client must not see.
 const OBSERVERS: &[Role] = &[Role::Operator, Role::Platform];
 
-/// Every method that a client can call, and who may. A method without a row cannot be called.
-const METHODS: &[(&str, &[(&str, &[Role])])] = &[
+/// A method and who may call it.
+type Row = (&'static str, &'static [Role]);
+
+/// Every method that a client can call, by service. A method without a row cannot be called.
+const METHODS: &[(&str, &[Row])] = &[
     (
         "eunoe.chat.v1.ChatService",
         &[
@@ -237,14 +240,17 @@ mod tests {
             );
             assert!(!format!("{refused:?}").contains("aaaa"));
             assert_eq!(
-                super::reader(&identity(role, None)).unwrap_err().reason,
+                super::reader(&identity(role, None)).err().unwrap().reason,
                 "SUBJECT"
             );
         }
         let platform = reader(&identity(Role::Platform, None)).unwrap();
         assert!(only_self(&platform, "subject", "b").is_ok());
         for role in [Role::Dpo, Role::Auditor, Role::Operator] {
-            assert_eq!(reader(&identity(role, anna.clone())).unwrap_err().reason, "ROLE");
+            assert_eq!(
+                reader(&identity(role, anna.clone())).err().unwrap().reason,
+                "ROLE"
+            );
         }
     }
 }

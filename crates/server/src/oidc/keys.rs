@@ -67,6 +67,7 @@ pub(super) fn parse(json: &[u8]) -> Result<KeySet, KeySetError> {
 }
 
 /// The algorithm follows from the key, never from a token alone: a public key is no secret for a MAC.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library may add kinds of keys")]
 fn usable(jwk: Jwk) -> Option<(String, Key)> {
     let all = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => vec![Algorithm::RS256, Algorithm::PS256],
