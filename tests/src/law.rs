@@ -76,6 +76,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["eunoe-server"]),
     ("governor", &["eunoe-server"]),
     ("tracing-subscriber", &["eunoe-server"]),
+    ("jsonwebtoken", &["eunoe-server"]),
     ("x509-parser", &["eunoe-server"]),
     ("rustls", &["eunoe-server", "eunoe-client"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use eunoe_types::Role;
 
 use crate::cluster::ClusterCommand;
 use crate::dev::DevArgs;
@@ -48,42 +50,17 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "ID", conflicts_with = "endpoint")]
     pub(crate) node: Option<u64>,
     /// Whose certificate to use
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, value_parser = role_parser())]
     pub(crate) role: Option<Role>,
     /// What messages are stored or read for
     #[arg(long, global = true, default_value = "support")]
     pub(crate) purpose: String,
 }
 
-/// Roles that the context has a certificate for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Writes, and reads for purposes
-    Platform,
-    /// Reads conversations given to it
-    Agent,
-    /// Its own data only
-    Subject,
-    /// Cases and evidence, never content
-    Dpo,
-    /// The audit service only
-    Auditor,
-    /// The cluster service, never content
-    Operator,
-}
-
-impl Role {
-    /// As certificates and contexts spell it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Platform => "platform",
-            Self::Agent => "agent",
-            Self::Subject => "subject",
-            Self::Dpo => "dpo",
-            Self::Auditor => "auditor",
-            Self::Operator => "operator",
-        }
-    }
+/// Reads a role; completions and help list them.
+fn role_parser() -> impl TypedValueParser<Value = Role> {
+    let names = Role::ALL.map(|role| PossibleValue::new(role.name()).help(role.about()));
+    PossibleValuesParser::new(names).try_map(|name| Role::from_name(&name).ok_or("no such role"))
 }
 
 /// The commands.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use eunoe_client::{Client, Context, Pem};
-use eunoe_types::TenantId;
+use eunoe_types::{Role, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{Global, Role};
+use crate::args::Global;
 use crate::failure::Failure;
 use crate::files;
 

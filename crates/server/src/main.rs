@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use eunoe_server::config::Config;
+use eunoe_server::oidc::Issuer;
 use eunoe_server::tls::TlsMaterial;
 use eunoe_server::{node, telemetry};
 use eunoe_store::fsck::{self, Condition};
@@ -53,9 +54,11 @@ fn load(path: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     Ok(Config::load(path)?)
 }
 
-/// Certificates are part of it: peers would refuse wrong ones, each with a line that only its own log has.
+/// Certificates and the issuer's keys are part of it: peers would refuse wrong ones, each with a line that only its own log has.
 fn check_config(path: &Path) -> Outcome {
-    TlsMaterial::load(&load(path)?)?;
+    let config = load(path)?;
+    TlsMaterial::load(&config)?;
+    config.oidc.as_ref().map(Issuer::load).transpose()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,10 +12,12 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tower::layer::util::{Identity, Stack};
 use tower::{Layer, Service};
 
+use crate::grpc::Gate;
 use crate::peer::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
-use crate::tls::Acceptor;
+use crate::tls::{Acceptor, Proof};
 
 /// Bytes of one request of a client: a batch, and what protobuf adds. Set on each service with
 /// `max_decoding_message_size`.
@@ -37,9 +39,10 @@ const CLIENT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 #[error("the gRPC server failed")]
 pub struct ServerFailed(#[from] tonic::transport::Error);
 
-/// A builder for the client listener: add layers and services, then [`serve`] the router.
-pub fn client_server(streams_per_connection: u32) -> Server {
+/// A builder for the client listener, behind its gate: add services, then [`serve`] the router.
+pub fn client_server(streams_per_connection: u32, gate: Gate) -> Server<Stack<Gate, Identity>> {
     Server::builder()
+        .layer(gate)
         .max_concurrent_streams(streams_per_connection)
         .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CLIENT_CONNECTION_WINDOW_BYTES)
@@ -70,7 +73,7 @@ pub async fn serve<I, L, B>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServerFailed>
 where
-    I: Clone + Send + Sync + Unpin + 'static,
+    I: Proof + Clone + Sync + Unpin,
     L: Layer<Routes>,
     L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     <L::Service as Service<Request<Body>>>::Future: Send,

@@ -9,6 +9,7 @@ mod error;
 mod ids;
 pub mod limits;
 mod log_position;
+mod role;
 mod time;
 
 pub use codec::{DecodeError, Decoder, Encoder};
@@ -18,4 +19,5 @@ pub use ids::{
     TenantId, TenantIdError, VirtualShard,
 };
 pub use log_position::LogPosition;
+pub use role::Role;
 pub use time::{Day, TimeMs};

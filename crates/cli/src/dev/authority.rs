@@ -5,14 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::ValueEnum as _;
+use eunoe_types::Role;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData as _, SanType, date_time_ymd,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::args::Role;
 use crate::encoding::hex;
 use crate::failure::Failure;
 use crate::files::{self, Access};
@@ -46,8 +45,8 @@ impl Authority {
             realm: realm.to_owned(),
             issuer: Issuer::new(params, key),
         };
-        for role in Role::value_variants() {
-            authority.issue_role(*role)?;
+        for role in Role::ALL {
+            authority.issue_role(role)?;
         }
         Ok(authority)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eunoe_client::cluster_types::AddNodeRequest;
 use eunoe_client::{Client, ClientError, Context, ErrorCode, Pem};
+use eunoe_types::Role;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,7 +16,6 @@ use super::processes::Processes;
 use super::published;
 use super::spawn::Children;
 use super::stop::stop_processes;
-use crate::args::Role;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use eunoe_types::Role;
 use serde::{Deserialize, Serialize};
 
 use super::authority::{ca_name, cert_name, key_name};
 use super::layout::{Cluster, Layout};
 use super::processes::Processes;
-use crate::args::Role;
 use crate::context::{ContextFile, Identity, NodeEndpoint};
 use crate::failure::Failure;
 use crate::files;
@@ -58,12 +57,12 @@ fn ready(layout: &Layout, cluster: &Cluster, processes: &Processes) -> Ready {
 
 fn context(cluster: &Cluster) -> ContextFile {
     let tls = Path::new("tls");
-    let identity = |role: &Role| {
+    let identity = |role: Role| {
         let name = role.name();
         let (cert, key) = (tls.join(cert_name(name)), tls.join(key_name(name)));
         (name.to_owned(), Identity { cert, key })
     };
-    let roles: BTreeMap<_, _> = Role::value_variants().iter().map(identity).collect();
+    let roles: BTreeMap<_, _> = Role::ALL.into_iter().map(identity).collect();
     let nodes = cluster.admitted();
     let nodes: Vec<_> = nodes
         .map(|node| NodeEndpoint {

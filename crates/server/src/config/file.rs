@@ -8,6 +8,7 @@ use eunoe_types::{NodeId, Realm};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
+use super::oidc::IdentityFile;
 use super::{Config, ConfigError, Erasure, Limits, Listen, LogConfig, Member, TlsPaths};
 
 #[derive(Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct File {
     join: bool,
     listen: ListenFile,
     tls: TlsFile,
+    #[serde(default)]
+    identity: IdentityFile,
     members: Vec<MemberFile>,
     #[serde(default)]
     log: LogFile,
@@ -107,6 +110,7 @@ impl File {
             join: self.join,
             listen: Listen { client, peer, admin },
             tls: TlsPaths { ca, cert, key },
+            oidc: self.identity.read(),
             members,
             log: self.log.read()?,
             limits: self.limits.read(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod oidc;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use eunoe_types::limits::{DATA_GROUPS_MAX, VOTERS_MAX};
 use eunoe_types::{NodeId, Realm};
 
 pub use error::ConfigError;
+pub use oidc::Oidc;
 
 use crate::tls::{PeerEntry, SpkiHash};
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub listen: Listen,
     /// Its certificate and authority.
     pub tls: TlsPaths,
+    /// Whose tokens are taken beside certificates; none by default.
+    pub oidc: Option<Oidc>,
     /// The known nodes, this one included, in the order of their ids.
     pub members: Vec<Member>,
     /// What it writes about itself.
@@ -207,6 +211,7 @@ impl Config {
             "must differ from the others",
         )?;
         self.check_members()?;
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         self.limits.check()
     }
 

@@ -10,7 +10,9 @@ use eunoe_types::{ConversationId, ErrorCode, Fault, Kid, Seq, TenantId, TimeMs};
 use super::append::refused;
 use super::content::{Naming, ROW_CONVERSATION};
 use super::tokens::{decode_conversation, encode_conversation};
-use super::{ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, Opened, ParticipantView, Person};
+use super::{
+    ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, Opened, ParticipantView, Person, Reader,
+};
 use crate::clock;
 use crate::groups::SubmitError;
 
@@ -159,10 +161,11 @@ impl Edge {
     pub async fn get_conversation(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         name: &ConversationName,
         purpose: &str,
     ) -> ApiResult<ConversationView> {
-        let known = self.readable(tenant, name, purpose).await?;
+        let known = self.readable(tenant, reader, name, purpose).await?;
         self.open_conversation(&known.id, self.rows(&known.id)?)
     }
 
@@ -174,7 +177,7 @@ impl Edge {
         purpose: &str,
     ) -> ApiResult<ConversationView> {
         self.inner.quota.take(tenant, 1)?;
-        let known = self.readable(tenant, name, purpose).await?;
+        let known = self.readable(tenant, &Reader::Tenant, name, purpose).await?;
         let operation = Operation::Close {
             conversation: known.id,
             time: clock::now(),
@@ -190,10 +193,11 @@ impl Edge {
     }
 
     /// Conversations that a subject takes part in, or that have parts about the subject, after a token. Those
-    /// without the purpose are left out. Says the token of the next page.
+    /// without the purpose, and those that `reader` may not read, are left out. Says the token of the next page.
     pub async fn list_conversations(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         subject: &str,
         purpose: &str,
         size: usize,
@@ -216,7 +220,7 @@ impl Edge {
             }
             cursor = Some(id);
             let rows = self.rows(&id)?;
-            if rows.0.purposes.iter().any(|known| known == purpose) {
+            if rows.0.purposes.iter().any(|known| known == purpose) && self.may_read(&tenant, reader, &id)? {
                 page.push(self.open_conversation(&id, rows)?);
             }
         }

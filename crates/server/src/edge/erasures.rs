@@ -49,6 +49,15 @@ pub struct ErasureRequest {
     pub person: String,
 }
 
+/// Whose erasures somebody sees.
+#[derive(Clone)]
+pub enum ErasureViewer {
+    /// Any of the tenant.
+    Any,
+    /// Those that this person asked for.
+    Requester(String),
+}
+
 /// An erasure and how far it is.
 pub struct ErasureView {
     /// Its id.
@@ -75,8 +84,7 @@ impl Edge {
             }
             None => self.target(&tenant, &request.target).await?,
         };
-        let lookup = tenant.lookup();
-        let requester = lookup.body_mac(lookup.message_id(id.as_bytes()), [request.person.as_bytes()]);
+        let requester = requester(&tenant, &id, &request.person);
         let command = Command::RequestErasure(RequestErasure {
             id,
             target,
@@ -143,22 +151,35 @@ impl Edge {
     }
 
     /// One erasure.
-    pub async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> ApiResult<ErasureView> {
+    pub async fn erasure(
+        &self,
+        tenant: &TenantId,
+        id: &ErasureId,
+        viewer: &ErasureViewer,
+    ) -> ApiResult<ErasureView> {
         self.inner.keys.barrier().await?;
-        self.readable_erasure(tenant, id)
+        self.readable_erasure(tenant, id, viewer)
     }
 
     /// An erasure of this tenant, or of one that had its name and is erased itself.
-    fn readable_erasure(&self, tenant: &TenantId, id: &ErasureId) -> ApiResult<ErasureView> {
+    fn readable_erasure(
+        &self,
+        tenant: &TenantId,
+        id: &ErasureId,
+        viewer: &ErasureViewer,
+    ) -> ApiResult<ErasureView> {
         let absent = || ApiError::not_found("erasure_id", "no such erasure");
         let view = self.erasure_view(id)?.ok_or_else(absent)?;
         let tenant = self.inner.keys.known_tenant(tenant)?;
-        let is_own = tenant.is_some_and(|tenant| tenant.key().kid() == view.row.tenant);
-        if is_own || !self.is_active(&view.row.tenant)? {
-            Ok(view)
-        } else {
-            Err(absent())
-        }
+        let own = tenant.filter(|tenant| tenant.key().kid() == view.row.tenant);
+        let seen = match (viewer, &own) {
+            (ErasureViewer::Requester(person), Some(tenant)) => {
+                view.row.requester == requester(tenant, id, person)
+            }
+            (ErasureViewer::Requester(_), None) => false,
+            (ErasureViewer::Any, own) => own.is_some() || !self.is_active(&view.row.tenant)?,
+        };
+        if seen { Ok(view) } else { Err(absent()) }
     }
 
     fn is_active(&self, kid: &Kid) -> ApiResult<bool> {
@@ -200,9 +221,10 @@ impl Edge {
         &self,
         tenant: &TenantId,
         id: ErasureId,
+        viewer: ErasureViewer,
         is_final: fn(&ErasureView) -> bool,
     ) -> ApiResult<ReceiverStream<ApiResult<ErasureView>>> {
-        let first = self.erasure(tenant, &id).await?;
+        let first = self.erasure(tenant, &id, &viewer).await?;
         let (out, steps) = mpsc::channel(WATCH_BUFFER);
         let (edge, tenant) = (self.clone(), tenant.clone());
         tokio::spawn(async move {
@@ -234,7 +256,7 @@ impl Edge {
                     () = out.closed() => return,
                     _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
                 }
-                next = edge.readable_erasure(&tenant, &id);
+                next = edge.readable_erasure(&tenant, &id, &viewer);
             }
         });
         Ok(ReceiverStream::new(steps))
@@ -284,6 +306,12 @@ fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, 
     };
     let parts = [kind, name, request.request_id.as_bytes()];
     Ok((id, lookup.body_mac(eunoe_types::MessageId(id.0), parts)))
+}
+
+/// MAC of who asks for an erasure: the same person gives another one for another erasure.
+fn requester(tenant: &Tenant, id: &ErasureId, person: &str) -> RequestMac {
+    let lookup = tenant.lookup();
+    lookup.body_mac(lookup.message_id(id.as_bytes()), [person.as_bytes()])
 }
 
 fn refused(rejection: Rejection) -> ApiError {

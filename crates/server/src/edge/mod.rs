@@ -36,7 +36,7 @@ use crate::peer::PeerClient;
 pub use append::{Ack, MessageInput};
 pub use content::{PartContent, PartInput};
 pub use conversations::{ConversationView, NewConversation};
-pub use erasures::{ErasureRequest, ErasureTarget, ErasureView};
+pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
 pub use error::{ApiError, ApiResult};
 pub use hub::{Hub, TypingNotice};
 pub use opening::{MessageView, Opened, PartView, ParticipantView};
@@ -61,6 +61,17 @@ pub struct Person {
     pub subject: String,
     /// The role.
     pub kind: ParticipantKind,
+}
+
+/// Which conversations of a tenant a caller may read.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reader {
+    /// All of them.
+    Tenant,
+    /// Those in which this person takes part.
+    Participant(String),
+    /// Those in which this person is the one served, or speaks for itself.
+    Visitor(String),
 }
 
 /// How a caller names a conversation.

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use eunoe_core::StateView;
-use eunoe_core::data;
+use eunoe_core::data::{self, ParticipantKind};
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Fault, MessageId, Seq, TenantId, TimeMs, limits};
 
 use super::cache::Known;
 use super::opening::SealedPage;
 use super::tokens::MessagesPage;
-use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position};
+use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, Reader};
 
 /// How a caller names a message.
 pub enum MessageRef {
@@ -60,11 +60,12 @@ impl Edge {
     pub async fn message(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         name: &ConversationName,
         message: &MessageRef,
         purpose: &str,
     ) -> ApiResult<MessageView> {
-        let known = self.readable(tenant, name, purpose).await?;
+        let known = self.readable(tenant, reader, name, purpose).await?;
         let id = known.id;
         let page = self.inner.groups.of(&id).with_view(|view| {
             let seq = match message {
@@ -83,6 +84,7 @@ impl Edge {
     pub async fn messages(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         name: &ConversationName,
         purpose: &str,
         request: PageRequest,
@@ -91,7 +93,7 @@ impl Edge {
             PageStart::Token(token) => Some(MessagesPage::decode(token)?),
             PageStart::End | PageStart::Seq(_) | PageStart::Time(_) => None,
         };
-        let known = self.readable(tenant, name, purpose).await?;
+        let known = self.readable(tenant, reader, name, purpose).await?;
         let id = known.id;
         if token.is_some_and(|token| (token.conversation, token.backward) != (id, request.backward)) {
             return Err(ApiError::invalid(
@@ -159,6 +161,7 @@ impl Edge {
     pub(super) async fn readable(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         name: &ConversationName,
         purpose: &str,
     ) -> ApiResult<Arc<Known>> {
@@ -166,8 +169,30 @@ impl Edge {
         let id = self.resolve(&tenant, name).await?;
         self.barriers(&id).await?;
         let known = self.conversation(&tenant, &id, "conversation").await?;
+        if !self.may_read(&tenant, reader, &id)? {
+            // As absent as somebody else's, and in the same words.
+            return Err(ApiError::not_found("conversation", "no such conversation"));
+        }
         known.purpose(purpose)?;
         Ok(known)
+    }
+
+    /// Whether `reader` may read a conversation of its tenant, as far as this node's state knows: pass the
+    /// barriers before.
+    pub(super) fn may_read(&self, tenant: &Tenant, reader: &Reader, id: &ConversationId) -> ApiResult<bool> {
+        let (subject, visitors_only) = match reader {
+            Reader::Tenant => return Ok(true),
+            Reader::Participant(subject) => (subject, false),
+            Reader::Visitor(subject) => (subject, true),
+        };
+        let Some(kid) = self.inner.keys.known_subject(tenant, subject)? else {
+            return Ok(false);
+        };
+        let row = self.inner.groups.of(id).with_view(|view| {
+            let number = data::participant_number(view, id, &kid)?;
+            number.map_or(Ok(None), |number| data::participant(view, id, number))
+        })??;
+        Ok(row.is_some_and(|row| !visitors_only || row.kind == ParticipantKind::Visitor))
     }
 
     /// The id of a conversation.

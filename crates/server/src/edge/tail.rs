@@ -14,7 +14,7 @@ use super::guard::ErasureGuard;
 use super::hub::Listener;
 use super::opening::{ParticipantView, SealedPage};
 use super::read::read_page;
-use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, TypingNotice};
+use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, Reader, TypingNotice};
 
 /// Messages read at a time.
 const PAGE: usize = 128;
@@ -70,11 +70,12 @@ impl Edge {
     pub async fn tail(
         &self,
         tenant: &TenantId,
+        reader: &Reader,
         name: &ConversationName,
         purpose: &str,
         start: TailStart,
     ) -> ApiResult<BoxStream<'static, TailItem>> {
-        let known = self.readable(tenant, name, purpose).await?;
+        let known = self.readable(tenant, reader, name, purpose).await?;
         let id = known.id;
         let listener = self.inner.hub.listen(id);
         let head = self

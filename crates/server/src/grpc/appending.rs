@@ -82,7 +82,13 @@ impl AppendStream {
         let (out, answers) = mpsc::channel(BUFFER);
         tokio::spawn(async move {
             let faults = self.faults.clone();
-            if let Err(error) = self.run(&out).await {
+            let identity = self.identity.clone();
+            let served = tokio::select! {
+                served = self.run(&out) => served,
+                // What was handed in goes on; its acks are lost with the stream, as they may be.
+                error = auth::expired(identity) => Err(error),
+            };
+            if let Err(error) = served {
                 // A caller that is gone needs no reason.
                 let _gone = out.send(Err(to_status(&error, &faults))).await;
             }

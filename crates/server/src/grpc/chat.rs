@@ -15,13 +15,6 @@ use super::{auth, convert, input};
 use crate::edge::{
     ApiError, ApiResult, Edge, MessageRef, PageRequest, PageStart, Position, TailEvent, TailStart,
 };
-use crate::tls::Role;
-
-/// Who stores and reads messages.
-const WRITERS: &[Role] = &[Role::Platform];
-const READERS: &[Role] = &[Role::Platform, Role::Agent];
-/// Who sends typing notices.
-const TYPISTS: &[Role] = &[Role::Platform, Role::Agent];
 
 /// The chat service of one node.
 #[derive(Clone)]
@@ -48,7 +41,7 @@ impl Chat {
         &self,
         request: Request<proto::CreateConversationRequest>,
     ) -> ApiResult<proto::CreateConversationResponse> {
-        let caller = auth::caller(&request, WRITERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let (view, created) = self
@@ -65,12 +58,16 @@ impl Chat {
         &self,
         request: Request<proto::GetConversationRequest>,
     ) -> ApiResult<proto::GetConversationResponse> {
-        let caller = auth::caller(&request, READERS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let name = input::conversation_name(request.conversation)?;
         let purpose = input::purpose("purpose", request.purpose)?;
-        let view = self.edge.get_conversation(&tenant, &name, &purpose).await?;
+        let view = self
+            .edge
+            .get_conversation(&tenant, &reader, &name, &purpose)
+            .await?;
         Ok(proto::GetConversationResponse {
             conversation: Some(convert::conversation(view)),
         })
@@ -80,16 +77,18 @@ impl Chat {
         &self,
         request: Request<proto::ListConversationsRequest>,
     ) -> ApiResult<proto::ListConversationsResponse> {
-        let caller = auth::caller(&request, READERS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let subject = input::subject("subject", request.subject)?;
+        auth::only_self(&reader, "subject", &subject)?;
         let purpose = input::purpose("purpose", request.purpose)?;
         let size = input::page_size(request.page_size)?;
         let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
         let (page, next) = self
             .edge
-            .list_conversations(&tenant, &subject, &purpose, size, token)
+            .list_conversations(&tenant, &reader, &subject, &purpose, size, token)
             .await?;
         Ok(proto::ListConversationsResponse {
             conversations: page.into_iter().map(convert::conversation).collect(),
@@ -101,7 +100,7 @@ impl Chat {
         &self,
         request: Request<proto::CloseConversationRequest>,
     ) -> ApiResult<proto::CloseConversationResponse> {
-        let caller = auth::caller(&request, WRITERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let name = input::conversation_name(request.conversation)?;
@@ -116,7 +115,7 @@ impl Chat {
         &self,
         request: Request<proto::AppendMessageRequest>,
     ) -> ApiResult<proto::AppendMessageResponse> {
-        let caller = auth::caller(&request, WRITERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let message = request
@@ -134,7 +133,7 @@ impl Chat {
         &self,
         request: Request<proto::AppendMessagesRequest>,
     ) -> ApiResult<proto::AppendMessagesResponse> {
-        let caller = auth::caller(&request, WRITERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let results = appending::batch(&self.edge, &tenant, request.messages, &self.faults).await?;
@@ -145,7 +144,8 @@ impl Chat {
         &self,
         request: Request<proto::GetMessageRequest>,
     ) -> ApiResult<proto::GetMessageResponse> {
-        let caller = auth::caller(&request, READERS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let name = input::conversation_name(request.conversation)?;
@@ -160,7 +160,10 @@ impl Chat {
             Some(get_message_request::Message::Seq(seq)) => MessageRef::Seq(Seq(seq)),
             None => return Err(ApiError::invalid("message", "must be named by message_id or seq")),
         };
-        let view = self.edge.message(&tenant, &name, &message, &purpose).await?;
+        let view = self
+            .edge
+            .message(&tenant, &reader, &name, &message, &purpose)
+            .await?;
         Ok(proto::GetMessageResponse {
             message: Some(convert::message(view)),
         })
@@ -170,13 +173,17 @@ impl Chat {
         &self,
         request: Request<proto::ListMessagesRequest>,
     ) -> ApiResult<proto::ListMessagesResponse> {
-        let caller = auth::caller(&request, READERS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let page = page_request(&request)?;
         let name = input::conversation_name(request.conversation)?;
         let purpose = input::purpose("purpose", request.purpose)?;
-        let page = self.edge.messages(&tenant, &name, &purpose, page).await?;
+        let page = self
+            .edge
+            .messages(&tenant, &reader, &name, &purpose, page)
+            .await?;
         Ok(proto::ListMessagesResponse {
             messages: page.messages.into_iter().map(convert::message).collect(),
             next_page_token: page.next.unwrap_or_default(),
@@ -189,7 +196,8 @@ impl Chat {
         &self,
         request: Request<proto::TailConversationRequest>,
     ) -> ApiResult<Answers<proto::TailConversationResponse>> {
-        let caller = auth::caller(&request, READERS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let name = input::conversation_name(request.conversation)?;
@@ -199,19 +207,21 @@ impl Chat {
             Some(tail_conversation_request::Start::AfterSeq(seq)) => TailStart::After(Seq(seq)),
             Some(tail_conversation_request::Start::Position(token)) => TailStart::Position(token),
         };
-        let events = self.edge.tail(&tenant, &name, &purpose, start).await?;
+        let events = self.edge.tail(&tenant, &reader, &name, &purpose, start).await?;
         let faults = self.faults.clone();
-        Ok(events
+        Ok(auth::until_expired(caller, events)
             .map(move |item| item.map(tail_event).map_err(|error| to_status(&error, &faults)))
             .boxed())
     }
 
     async fn relay_typing(&self, request: Request<proto::TypingRequest>) -> ApiResult<proto::TypingResponse> {
-        let caller = auth::caller(&request, TYPISTS)?;
+        let caller = auth::caller(&request)?;
+        let reader = auth::reader(&caller)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let id = input::conversation_id("conversation_id", &request.conversation_id)?;
         let person = input::person("participant", request.participant)?;
+        auth::only_self(&reader, "participant.subject", &person.subject)?;
         self.edge.typing(&tenant, &id, &person, request.active).await?;
         Ok(proto::TypingResponse {})
     }
@@ -312,7 +322,7 @@ impl ChatService for Chat {
         &self,
         request: Request<Streaming<proto::StreamAppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        self.answer(auth::caller(&request, WRITERS).map(|identity| {
+        self.answer(auth::caller(&request).map(|identity| {
             let (edge, faults) = (self.edge.clone(), self.faults.clone());
             AppendStream {
                 edge,

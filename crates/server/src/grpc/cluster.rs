@@ -18,11 +18,6 @@ use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
 use crate::peer::{GroupChange, PeerClient, PeerState};
-use crate::tls::Role;
-
-const OPERATORS: &[Role] = &[Role::Operator];
-/// The status of a cluster holds nothing that a client must not see.
-const OBSERVERS: &[Role] = &[Role::Operator, Role::Platform];
 
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(150);
@@ -382,7 +377,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::GetStatusRequest>,
     ) -> Result<Response<proto::GetStatusResponse>, Status> {
-        self.answer(match auth::caller(&request, OBSERVERS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.status().await,
             Err(error) => Err(error),
         })
@@ -392,7 +387,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::ListNodesRequest>,
     ) -> Result<Response<proto::ListNodesResponse>, Status> {
-        self.answer(match auth::caller(&request, OBSERVERS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.nodes().await.map(|nodes| proto::ListNodesResponse { nodes }),
             Err(error) => Err(error),
         })
@@ -402,7 +397,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::ListShardsRequest>,
     ) -> Result<Response<proto::ListShardsResponse>, Status> {
-        let allowed = auth::caller(&request, OBSERVERS);
+        let allowed = auth::caller(&request);
         self.answer(allowed.map(|_| proto::ListShardsResponse {
             ranges: self.shards(),
         }))
@@ -412,7 +407,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::AddNodeRequest>,
     ) -> Result<Response<proto::AddNodeResponse>, Status> {
-        self.answer(match auth::caller(&request, OPERATORS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.add(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -422,7 +417,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::PromoteNodeRequest>,
     ) -> Result<Response<proto::PromoteNodeResponse>, Status> {
-        self.answer(match auth::caller(&request, OPERATORS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.promote(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -432,7 +427,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::RemoveNodeRequest>,
     ) -> Result<Response<proto::RemoveNodeResponse>, Status> {
-        self.answer(match auth::caller(&request, OPERATORS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.remove(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -442,7 +437,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::DrainNodeRequest>,
     ) -> Result<Response<proto::DrainNodeResponse>, Status> {
-        self.answer(match auth::caller(&request, OPERATORS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.drain(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -452,7 +447,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::TransferLeaderRequest>,
     ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
-        self.answer(match auth::caller(&request, OPERATORS) {
+        self.answer(match auth::caller(&request) {
             Ok(_) => self.transfer(request.into_inner()).await,
             Err(error) => Err(error),
         })

@@ -4,20 +4,17 @@ use eunoe_core::control::ErasureState;
 use eunoe_crypto::KeyKind;
 use eunoe_proto::erasure::erasure_service_server::ErasureService;
 use eunoe_proto::erasure::{self as proto, request_erasure_request::Target};
-use eunoe_types::{ErasureId, TimeMs, limits};
+use eunoe_types::{ErasureId, ErrorCode, Role, TimeMs, limits};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
 use super::status::{Faults, to_status};
 use super::{auth, convert, input};
-use crate::edge::{ApiError, ApiResult, ConversationName, Edge, ErasureRequest, ErasureTarget, ErasureView};
-use crate::tls::{ClientIdentity, Role};
-
-/// Who asks for erasures of others.
-const REQUESTERS: &[Role] = &[Role::Dpo, Role::Platform];
-/// Who sees how far they are.
-const WATCHERS: &[Role] = &[Role::Dpo, Role::Platform, Role::Auditor];
+use crate::edge::{
+    ApiError, ApiResult, ConversationName, Edge, ErasureRequest, ErasureTarget, ErasureView, ErasureViewer,
+};
+use crate::tls::ClientIdentity;
 
 /// The erasure service of one node.
 #[derive(Clone)]
@@ -42,7 +39,7 @@ impl Erasures {
         &self,
         request: Request<proto::RequestErasureRequest>,
     ) -> ApiResult<proto::RequestErasureResponse> {
-        let caller = auth::caller(&request, REQUESTERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let (view, created) = self
@@ -56,11 +53,11 @@ impl Erasures {
     }
 
     async fn get(&self, request: Request<proto::GetErasureRequest>) -> ApiResult<proto::GetErasureResponse> {
-        let caller = auth::caller(&request, WATCHERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
-        let view = self.edge.erasure(&tenant, &id).await?;
+        let view = self.edge.erasure(&tenant, &id, &viewer(&caller)).await?;
         Ok(proto::GetErasureResponse {
             erasure: Some(erasure(view)),
         })
@@ -70,7 +67,7 @@ impl Erasures {
         &self,
         request: Request<proto::ListErasuresRequest>,
     ) -> ApiResult<proto::ListErasuresResponse> {
-        let caller = auth::caller(&request, WATCHERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let size = input::page_size(request.page_size)?;
@@ -86,12 +83,15 @@ impl Erasures {
         &self,
         request: Request<proto::WatchErasureRequest>,
     ) -> ApiResult<BoxStream<'static, Result<proto::WatchErasureResponse, Status>>> {
-        let caller = auth::caller(&request, WATCHERS)?;
+        let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
         let is_final = |view: &ErasureView| matches!(view.row.state, ErasureState::Destroyed { .. });
-        let steps = self.edge.watch_erasure(&tenant, id, is_final).await?;
+        let steps = self
+            .edge
+            .watch_erasure(&tenant, id, viewer(&caller), is_final)
+            .await?;
         let faults = self.faults.clone();
         let answer = move |step: ApiResult<ErasureView>| match step {
             Ok(view) => Ok(proto::WatchErasureResponse {
@@ -99,8 +99,33 @@ impl Erasures {
             }),
             Err(error) => Err(to_status(&error, &faults)),
         };
-        Ok(steps.map(answer).boxed())
+        Ok(auth::until_expired(caller, steps).map(answer).boxed())
     }
+}
+
+/// Whose erasures a caller sees: a subject only what it asked for itself.
+fn viewer(caller: &ClientIdentity) -> ErasureViewer {
+    match caller.role {
+        Role::Subject => ErasureViewer::Requester(caller.person()),
+        Role::Dpo | Role::Platform | Role::Agent | Role::Auditor | Role::Operator => ErasureViewer::Any,
+    }
+}
+
+/// A subject may ask for itself and nothing else.
+fn check_target(caller: &ClientIdentity, target: &ErasureTarget) -> ApiResult<()> {
+    let own = match (caller.role, target) {
+        (Role::Dpo | Role::Platform, _) => return Ok(()),
+        (Role::Subject, ErasureTarget::Subject(subject)) => caller.subject.as_ref() == Some(subject),
+        (Role::Subject | Role::Agent | Role::Auditor | Role::Operator, _) => false,
+    };
+    if own {
+        return Ok(());
+    }
+    let message = "the caller may ask for its own erasure only";
+    Err(ApiError {
+        field: Some("target".into()),
+        ..ApiError::new(ErrorCode::PermissionDenied, "SUBJECT", message)
+    })
 }
 
 fn erasure_request(
@@ -135,6 +160,7 @@ fn erasure_request(
             return Err(ApiError::invalid("whole_tenant", "must be true"));
         }
     };
+    check_target(caller, &target)?;
     let is_tenant = matches!(target, ErasureTarget::Tenant);
     Ok(ErasureRequest {
         target,

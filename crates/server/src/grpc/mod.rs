@@ -7,10 +7,13 @@ mod chat;
 mod cluster;
 mod convert;
 mod erasure;
+mod gate;
 mod input;
 mod status;
 
+pub use auth::roles;
 pub use chat::Chat;
 pub use cluster::{Cluster, Operator};
 pub use erasure::Erasures;
+pub use gate::{Gate, Gated, Roles};
 pub use status::{Faults, to_status};

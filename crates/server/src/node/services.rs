@@ -18,9 +18,10 @@ use super::peers::Handler;
 use super::{GRACE, NodeError, Shared};
 use crate::admin::{self, HealthState};
 use crate::edge::{Edge, Quota};
-use crate::grpc::{Chat, Cluster, Erasures};
+use crate::grpc::{self, Chat, Cluster, Erasures, Gate};
 use crate::keys::Keys;
 use crate::peer::PeerServer;
+use crate::reload;
 use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
 use crate::tls::{Acceptor, HandshakeLimits};
 
@@ -44,12 +45,24 @@ pub(super) async fn admin(shared: &Arc<Shared>, stop: &CancellationToken) -> Res
     Ok(served.boxed())
 }
 
+/// Follows the files that platforms replace while the node runs.
+fn follow_files(shared: &Shared) {
+    let material = shared.material.clone();
+    let certificates = reload::follow("certificates", move || material.reload());
+    shared.spawn(certificates.map(Ok));
+    if let Some(issuer) = shared.issuer.clone() {
+        let keys = reload::follow("keys of the issuer", move || issuer.reload());
+        shared.spawn(keys.map(Ok));
+    }
+}
+
 /// The service for other nodes. It answers before the groups run: the members of a new cluster find each other.
 pub(super) async fn peers(
     shared: &Arc<Shared>,
     raft: RaftNode,
     stop: &CancellationToken,
 ) -> Result<Service, NodeError> {
+    follow_files(shared);
     let listener = listen(shared.config.listen.peer).await?;
     let handler = Arc::new(Handler {
         shared: Arc::clone(shared),
@@ -101,14 +114,17 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
         connections_max: limits.client_connections,
         ..HandshakeLimits::default()
     };
-    let acceptor = Acceptor::clients(&shared.material, handshakes)?;
+    let acceptor = Acceptor::clients(&shared.material, shared.issuer.is_some(), handshakes)?;
     let listener = listen(shared.config.listen.client).await?;
-    let router = client_server(limits.streams_per_connection)
-        .add_service(health)
-        .add_service(reflection)
-        .add_service(chat)
-        .add_service(erasures)
-        .add_service(cluster);
+    let router = client_server(
+        limits.streams_per_connection,
+        Gate::new(shared.issuer.clone(), grpc::roles),
+    )
+    .add_service(health)
+    .add_service(reflection)
+    .add_service(chat)
+    .add_service(erasures)
+    .add_service(cluster);
     shared.health.set(HealthState::Serving);
     tracing::info!("the node serves");
     let draining = {

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::edge::Hub;
 use crate::groups::Groups;
 use crate::grpc::Faults;
+use crate::oidc::Issuer;
 use crate::peer::{PeerClient, PeerLinks};
 use crate::tls::{PeerDirectory, TlsMaterial};
 
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) boot: BootId,
     pub(super) material: TlsMaterial,
+    pub(super) issuer: Option<Issuer>,
     pub(super) directory: PeerDirectory,
     pub(super) links: PeerLinks,
     pub(super) peers: PeerClient,
@@ -52,6 +54,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: Config, disk: &Disk) -> Result<Arc<Self>, NodeError> {
         let material = TlsMaterial::load(&config)?;
+        let issuer = config.oidc.as_ref().map(Issuer::load).transpose()?;
         let directory = PeerDirectory::new(config.peer_entries());
         let links = PeerLinks::new(material.clone(), directory.clone());
         let locking = if config.development {
@@ -66,6 +69,7 @@ impl Shared {
         let shared = Arc::new(Self {
             boot,
             material,
+            issuer,
             directory,
             peers: PeerClient::new(links.clone()),
             links,

@@ -1,29 +1,46 @@
-//! An accepted connection, with the identity that its handshake proved.
+//! A TLS connection, with the identity that its handshake proved.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
-/// A TLS connection of somebody known. `I` is in the extensions of each of its requests.
+/// A TLS connection of somebody known. On a listener, `I` is in the extensions of each of its requests.
 ///
-/// It breaks when the listener's connections are told to close: a graceful shutdown ends some time, even with
-/// streams that do not.
-pub struct TlsConnection<I> {
-    pub(super) stream: TlsStream<TcpStream>,
-    pub(super) identity: I,
-    pub(super) closed: Pin<Box<WaitForCancellationFutureOwned>>,
+/// It breaks when it is told to close: a graceful shutdown ends some time, even with streams that do not, and a
+/// certificate that is good no longer ends what it opened.
+pub struct TlsConnection<I, S = TlsStream<TcpStream>> {
+    stream: S,
+    identity: I,
+    close: BoxFuture<'static, ()>,
+    is_closed: bool,
     /// The place among the listener's connections.
-    pub(super) _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
-impl<I> TlsConnection<I> {
+impl<I, S> TlsConnection<I, S> {
+    /// A connection that breaks when `close` ends.
+    pub(super) fn new(
+        stream: S,
+        identity: I,
+        close: BoxFuture<'static, ()>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            stream,
+            identity,
+            close,
+            is_closed: false,
+            _place: place,
+        }
+    }
+
     /// Whom the handshake proved.
     pub fn identity(&self) -> &I {
         &self.identity
@@ -38,7 +55,7 @@ impl<I: Clone + Send + Sync + 'static> Connected for TlsConnection<I> {
     }
 }
 
-impl<I: Unpin> AsyncRead for TlsConnection<I> {
+impl<I: Unpin, S: AsyncRead + Unpin> AsyncRead for TlsConnection<I, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -46,14 +63,17 @@ impl<I: Unpin> AsyncRead for TlsConnection<I> {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         // Reading is what an idle connection waits in, so here it is woken; busy ones come by as well.
-        if read.is_pending() && self.closed.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        if read.is_pending() {
+            self.is_closed = self.is_closed || self.close.as_mut().poll(cx).is_ready();
+            if self.is_closed {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
         }
         read
     }
 }
 
-impl<I: Unpin> AsyncWrite for TlsConnection<I> {
+impl<I: Unpin, S: AsyncWrite + Unpin> AsyncWrite for TlsConnection<I, S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

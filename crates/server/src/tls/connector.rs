@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::Uri;
 use tower::Service;
 
-use super::verifier::PinnedServer;
-use super::{PeerEntry, PeerIdentity, TlsError, TlsMaterial, identity};
+use super::verifier::{OwnCertificate, PinnedServer};
+use super::{PeerEntry, PeerIdentity, TlsConnection, TlsError, TlsMaterial, cover, identity};
 use eunoe_types::NodeId;
 
 /// Name and connection may take so long together.
@@ -38,40 +38,47 @@ pub enum ConnectError {
     Deadline,
 }
 
+/// A connection to a peer.
+type Connection = TlsConnection<PeerIdentity, TlsStream<TcpStream>>;
+
 /// A connector to one peer, for tonic. It ignores the URI: it knows where to go.
 #[derive(Clone)]
 pub(crate) struct PeerConnector {
     address: Arc<str>,
+    peer: PeerIdentity,
+    material: TlsMaterial,
     tls: TlsConnector,
 }
 
 impl PeerConnector {
     /// A connector to `node` as `entry` describes it.
     pub(crate) fn new(material: &TlsMaterial, node: NodeId, entry: &PeerEntry) -> Result<Self, TlsError> {
-        let (provider, realm) = (Arc::clone(material.provider()), material.realm());
-        let verifier = PinnedServer {
-            roots: Arc::clone(material.roots()),
-            algorithms: provider.signature_verification_algorithms,
-            expected: PeerIdentity {
-                node,
-                spki_sha256: entry.spki_sha256,
-            },
-            admit: Arc::new(move |certificate| identity::peer(certificate, realm).ok()),
+        let realm = material.realm();
+        let expected = PeerIdentity {
+            node,
+            spki_sha256: entry.spki_sha256,
         };
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let verifier = PinnedServer {
+            material: material.clone(),
+            expected,
+            admit: Arc::new(move |certificate| identity::peer(certificate?, realm).ok()),
+        };
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(material.provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(material.chain(), material.key())?;
+            .with_client_cert_resolver(Arc::new(OwnCertificate(material.clone())));
         config.alpn_protocols = vec![b"h2".to_vec()];
         config.resumption = Resumption::disabled();
         Ok(Self {
             address: entry.address.as_str().into(),
+            peer: expected,
+            material: material.clone(),
             tls: TlsConnector::from(Arc::new(config)),
         })
     }
 
-    async fn connect(self) -> Result<TokioIo<TlsStream<TcpStream>>, ConnectError> {
+    async fn connect(self) -> Result<TokioIo<Connection>, ConnectError> {
         let tcp = TcpStream::connect(&*self.address)
             .await
             .map_err(ConnectError::Tcp)?;
@@ -79,12 +86,15 @@ impl PeerConnector {
         let name = ServerName::try_from(SERVER_NAME)
             .map_err(|_| ConnectError::Tls(std::io::ErrorKind::InvalidInput.into()))?;
         let stream = self.tls.connect(name, tcp).await.map_err(ConnectError::Tls)?;
-        Ok(TokioIo::new(stream))
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let chain = chain.iter().map(|certificate| certificate.clone().into_owned());
+        let close = cover::server_uncovered(self.material, chain.collect()).boxed();
+        Ok(TokioIo::new(TlsConnection::new(stream, self.peer, close, None)))
     }
 }
 
 impl Service<Uri> for PeerConnector {
-    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Response = TokioIo<Connection>;
     type Error = ConnectError;
     type Future = BoxFuture<'static, Result<Self::Response, ConnectError>>;
 

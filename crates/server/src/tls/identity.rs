@@ -3,58 +3,16 @@
 //! A certificate must hold exactly one URI among its names. Host names and addresses beside it are allowed (a
 //! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
 
-use eunoe_types::{NodeId, Realm, TenantId};
+use std::fmt;
+use std::time::SystemTime;
+
+use eunoe_types::{NodeId, Realm, Role, TenantId};
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::SpkiHash;
-
-/// What a caller may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Writes, and reads for purposes.
-    Platform,
-    /// Reads the conversations given to it.
-    Agent,
-    /// Reaches its own data only.
-    Subject,
-    /// Cases and evidence, never content.
-    Dpo,
-    /// The audit service only.
-    Auditor,
-    /// The cluster service, never content.
-    Operator,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Role; 6] = [
-        Role::Platform,
-        Role::Agent,
-        Role::Subject,
-        Role::Dpo,
-        Role::Auditor,
-        Role::Operator,
-    ];
-
-    /// Its name in a certificate.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Platform => "platform",
-            Role::Agent => "agent",
-            Role::Subject => "subject",
-            Role::Dpo => "dpo",
-            Role::Auditor => "auditor",
-            Role::Operator => "operator",
-        }
-    }
-
-    /// The role of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-}
 
 /// For which tenants a caller may act.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,19 +33,55 @@ impl TenantScope {
     }
 }
 
-/// A client, as its certificate names it. In the extensions of every request on the client listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A caller, as its certificate or its token names it. In the extensions of every request that may pass the gate.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// For which tenants it may act.
     pub tenant: TenantScope,
     /// As what.
     pub role: Role,
+    /// The tenant's reference of the person who calls. Tokens name one, certificates do not.
+    pub subject: Option<String>,
+    /// When what proved it ends; a stream that lasts longer ends with it. Connections watch their certificates.
+    pub until: Option<SystemTime>,
+}
+
+/// Without the person.
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientIdentity")
+            .field("tenant", &self.tenant)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection of the client listener: whom its certificate names, before any token was looked at. In the
+/// extensions of every request, and no permission to do anything.
+#[derive(Clone, Debug)]
+pub struct ClientConnection {
+    /// None when no certificate was shown, which only listeners allow where tokens are taken.
+    pub certified: Option<ClientIdentity>,
+    /// Cancelled once a good token came; a connection without a certificate does not live long without one.
+    pub(crate) proved: CancellationToken,
+}
+
+impl ClientConnection {
+    /// A connection as its handshake left it.
+    pub fn new(certified: Option<ClientIdentity>) -> Self {
+        Self {
+            certified,
+            proved: CancellationToken::new(),
+        }
+    }
 }
 
 impl ClientIdentity {
-    /// What tells two people apart, where something takes two: callers of one role are one person to the cluster.
+    /// What tells two people apart, where something takes two: callers of one role are one person to the cluster unless
+    /// their tokens name them.
     pub fn person(&self) -> String {
-        self.role.name().to_owned()
+        let subject = self.subject.as_deref().unwrap_or_default();
+        format!("{}/{subject}", self.role.name())
     }
 }
 
@@ -188,7 +182,12 @@ fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
         name => TenantScope::Name(TenantId::new(name).map_err(|_| IdentityError::Path)?),
     };
     let role = Role::from_name(role).ok_or(IdentityError::Path)?;
-    Ok(ClientIdentity { tenant, role })
+    Ok(ClientIdentity {
+        tenant,
+        role,
+        subject: None,
+        until: None,
+    })
 }
 
 fn node_path(path: &str) -> Result<NodeId, IdentityError> {
@@ -218,7 +217,13 @@ mod tests {
         for role in Role::ALL {
             let uri = format!("spiffe://{REALM}/tenant/acme/role/{}", role.name());
             let tenant = TenantScope::Name(TenantId::new("acme").unwrap());
-            assert_eq!(read_client(&uri), Ok(ClientIdentity { tenant, role }));
+            let expected = ClientIdentity {
+                tenant,
+                role,
+                subject: None,
+                until: None,
+            };
+            assert_eq!(read_client(&uri), Ok(expected));
         }
         let any = read_client(&format!("spiffe://{REALM}/tenant/*/role/operator")).unwrap();
         assert_eq!(any.tenant, TenantScope::Any);
@@ -276,6 +281,14 @@ mod tests {
                 "{rest}"
             );
         }
+    }
+
+    #[test]
+    fn a_person_does_not_show() {
+        let mut identity = read_client(&format!("spiffe://{REALM}/tenant/acme/role/agent")).unwrap();
+        identity.subject = Some("anna@example.eu".to_owned());
+        let shown = format!("{:?}", ClientConnection::new(Some(identity)));
+        assert!(shown.contains("acme") && !shown.contains("anna"), "{shown}");
     }
 
     #[test]

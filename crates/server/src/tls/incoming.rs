@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use futures::future::{FutureExt as _, select};
 use rustls::ServerConfig;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::NoServerSessionStorage;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -17,11 +17,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::verifier::{Admit, AdmittedClients};
-use super::{ClientIdentity, PeerDirectory, PeerIdentity, TlsConnection, TlsError, TlsMaterial, identity};
+use super::verifier::{Admit, AdmittedClients, OwnCertificate};
+use super::{
+    ClientConnection, PeerDirectory, PeerIdentity, TlsConnection, TlsError, TlsMaterial, cover, identity,
+};
 
 /// Connections whose handshake is done and that the server has not taken yet.
 const READY_MAX: usize = 64;
+/// A connection that showed no certificate must bring a good token in this time, or it gives its place back.
+const PROOF_DEADLINE: Duration = Duration::from_secs(10);
 /// The pause after the system refused to accept (for want of file descriptors, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,19 +53,42 @@ impl Default for HandshakeLimits {
 /// The TLS side of a listener. `I` is whom a handshake proves.
 pub struct Acceptor<I> {
     config: Arc<ServerConfig>,
+    material: TlsMaterial,
     admit: Admit<I>,
     limits: HandshakeLimits,
 }
 
-impl Acceptor<ClientIdentity> {
-    /// For the client listener: clients of the realm.
-    pub fn clients(material: &TlsMaterial, limits: HandshakeLimits) -> Result<Self, TlsError> {
+/// What a handshake may prove.
+pub trait Proof: Send + 'static {
+    /// Something that has to be cancelled soon, or the connection is closed; nothing for whoever is known.
+    fn awaited(&self) -> Option<CancellationToken>;
+}
+
+impl Proof for PeerIdentity {
+    fn awaited(&self) -> Option<CancellationToken> {
+        None
+    }
+}
+
+impl Proof for ClientConnection {
+    fn awaited(&self) -> Option<CancellationToken> {
+        self.certified.is_none().then(|| self.proved.clone())
+    }
+}
+
+impl Acceptor<ClientConnection> {
+    /// For the client listener: clients of the realm. With `tokens`, also connections that show no certificate;
+    /// their requests then need a token. A bad certificate is refused either way.
+    pub fn clients(material: &TlsMaterial, tokens: bool, limits: HandshakeLimits) -> Result<Self, TlsError> {
         let realm = material.realm();
-        Self::new(
-            material,
-            limits,
-            Arc::new(move |certificate| identity::client(certificate, realm).ok()),
-        )
+        let admit = move |certificate: Option<&[u8]>| match certificate {
+            Some(certificate) => {
+                let identity = identity::client(certificate, realm).ok()?;
+                Some(ClientConnection::new(Some(identity)))
+            }
+            None => tokens.then(|| ClientConnection::new(None)),
+        };
+        Self::new(material, limits, !tokens, Arc::new(admit))
     }
 }
 
@@ -73,35 +100,37 @@ impl Acceptor<PeerIdentity> {
         limits: HandshakeLimits,
     ) -> Result<Self, TlsError> {
         let realm = material.realm();
-        let admit = move |certificate: &[u8]| {
-            let peer = identity::peer(certificate, realm).ok()?;
+        let admit = move |certificate: Option<&[u8]>| {
+            let peer = identity::peer(certificate?, realm).ok()?;
             directory.admits(peer.node, &peer.spki_sha256).then_some(peer)
         };
-        Self::new(material, limits, Arc::new(admit))
+        Self::new(material, limits, true, Arc::new(admit))
     }
 }
 
-impl<I: Send + 'static> Acceptor<I> {
-    fn new(material: &TlsMaterial, limits: HandshakeLimits, admit: Admit<I>) -> Result<Self, TlsError> {
-        let provider = Arc::clone(material.provider());
-        let chain: Arc<dyn ClientCertVerifier> =
-            WebPkiClientVerifier::builder_with_provider(Arc::clone(material.roots()), Arc::clone(&provider))
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?;
+impl<I: Proof> Acceptor<I> {
+    fn new(
+        material: &TlsMaterial,
+        limits: HandshakeLimits,
+        mandatory: bool,
+        admit: Admit<I>,
+    ) -> Result<Self, TlsError> {
         let verifier = AdmittedClients {
-            chain,
+            material: material.clone(),
             admit: Arc::clone(&admit),
+            mandatory,
         };
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(material.provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(Arc::new(verifier))
-            .with_single_cert(material.chain(), material.key())?;
+            .with_cert_resolver(Arc::new(OwnCertificate(material.clone())));
         config.alpn_protocols = vec![b"h2".to_vec()];
         // A resumed session would not show its certificate, which may be expired or refused by now.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self {
             config: Arc::new(config),
+            material: material.clone(),
             admit,
             limits,
         })
@@ -130,7 +159,7 @@ impl<I> Stream for Incoming<I> {
     }
 }
 
-async fn accept<I: Send + 'static>(
+async fn accept<I: Proof>(
     acceptor: Acceptor<I>,
     listener: TcpListener,
     close: CancellationToken,
@@ -170,7 +199,7 @@ async fn accept<I: Send + 'static>(
     }
 }
 
-impl<I> Acceptor<I> {
+impl<I: Proof> Acceptor<I> {
     async fn handshake(
         &self,
         tcp: TcpStream,
@@ -179,20 +208,36 @@ impl<I> Acceptor<I> {
     ) -> io::Result<TlsConnection<I>> {
         tcp.set_nodelay(true)?;
         let stream = TlsAcceptor::from(Arc::clone(&self.config)).accept(tcp).await?;
-        let certificate = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .and_then(|chain| chain.first());
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let chain: Vec<_> = chain
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
         // The verifier has said yes already; this also holds what changed since.
-        let identity = certificate.and_then(|certificate| (self.admit)(certificate));
+        let identity = (self.admit)(chain.first().map(AsRef::as_ref));
         let identity = identity.ok_or(io::ErrorKind::PermissionDenied)?;
-        let closed = Box::pin(close.cancelled_owned());
-        Ok(TlsConnection {
+        let material = self.material.clone();
+        let awaited = identity.awaited();
+        let ended = async move {
+            match awaited {
+                Some(proof) => unproved(proof).await,
+                None => cover::client_uncovered(material, chain).await,
+            }
+        };
+        let close = select(Box::pin(ended), Box::pin(close.cancelled_owned()));
+        Ok(TlsConnection::new(
             stream,
             identity,
-            closed,
-            _place: place,
-        })
+            close.map(drop).boxed(),
+            Some(place),
+        ))
+    }
+}
+
+/// Ends when nothing was proved in time; never afterwards.
+async fn unproved(proof: CancellationToken) {
+    let proved = tokio::time::timeout(PROOF_DEADLINE, proof.cancelled()).await;
+    if proved.is_ok() {
+        std::future::pending::<()>().await;
     }
 }

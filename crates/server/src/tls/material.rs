@@ -1,17 +1,28 @@
-//! The node's certificate, its key, and the authority that it trusts.
+//! The node's certificate, its key, and the authority that it trusts; read again when the files change.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use eunoe_types::{NodeId, Realm};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::{IdentityError, PeerIdentity, identity};
-use crate::config::Config;
+use crate::config::{Config, TlsPaths};
+
+/// Bytes of one PEM file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why the TLS material cannot be used. It names files, never what is in them.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +49,7 @@ pub enum TlsError {
     OtherKey,
 }
 
-/// The node's TLS identity. Clones share it; the key is never shown.
+/// The node's TLS identity. Clones share it, and what [`TlsMaterial::reload`] reads; the key is never shown.
 #[derive(Clone)]
 pub struct TlsMaterial {
     inner: Arc<Inner>,
@@ -48,25 +59,27 @@ struct Inner {
     realm: Realm,
     own: PeerIdentity,
     provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    paths: TlsPaths,
+    current: watch::Sender<Arc<Loaded>>,
+    /// The files as they were looked at last, good or bad: a bad one is told once.
+    seen: Mutex<[u8; 32]>,
+}
+
+/// What the files held when they were last good.
+pub(super) struct Loaded {
+    pub(super) roots: RootCertStore,
+    /// The check of a client's chain to those roots.
+    pub(super) clients: Arc<dyn ClientCertVerifier>,
+    pub(super) certified: Arc<CertifiedKey>,
 }
 
 impl TlsMaterial {
     /// Reads the files that the configuration names and checks that they are this node's: peers would refuse
     /// them otherwise, each with a message that only its own log has.
     pub fn load(config: &Config) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(&config.tls.ca)? {
-            roots.add(certificate)?;
-        }
-        let chain = certificates(&config.tls.cert)?;
-        let key = PrivateKeyDer::from_pem_file(&config.tls.key).map_err(|_| TlsError::Pem {
-            path: config.tls.key.clone(),
-            what: "private key",
-        })?;
-        let own = identity::peer(chain.first().map(AsRef::as_ref).unwrap_or_default(), config.realm)?;
+        let files = Files::read(&config.tls);
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let (loaded, own) = files.parse(&config.tls, config.realm, &provider)?;
         if own.node != config.node_id {
             return Err(TlsError::OtherNode(own.node));
         }
@@ -76,18 +89,44 @@ impl TlsMaterial {
         {
             return Err(TlsError::OtherKey);
         }
-        let (provider, roots) = (Arc::new(aws_lc_rs::default_provider()), Arc::new(roots));
         let inner = Inner {
             realm: config.realm,
             own,
             provider,
-            roots,
-            chain,
-            key,
+            paths: config.tls.clone(),
+            current: watch::Sender::new(Arc::new(loaded)),
+            seen: Mutex::new(files.fingerprint()),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Reads the files again, if they changed since they were last looked at; says whether there is something new.
+    ///
+    /// Handshakes that begin later use it. A certificate that is renewed must be this node's and keep its key,
+    /// which its peers have pinned. When the files cannot be used, what was read before stays in use, and the
+    /// error comes once for these contents. It blocks on the disk.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let Inner {
+            paths, realm, own, ..
+        } = &*self.inner;
+        let files = Files::read(paths);
+        let fingerprint = files.fingerprint();
+        let mut seen = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == fingerprint {
+            return Ok(false);
+        }
+        *seen = fingerprint;
+        let (loaded, new) = files.parse(paths, *realm, &self.inner.provider)?;
+        if new.node != own.node {
+            return Err(TlsError::OtherNode(new.node));
+        }
+        if new.spki_sha256 != own.spki_sha256 {
+            return Err(TlsError::OtherKey);
+        }
+        self.inner.current.send_replace(Arc::new(loaded));
+        Ok(true)
     }
 
     /// This node, as its certificate names it.
@@ -103,16 +142,12 @@ impl TlsMaterial {
         &self.inner.provider
     }
 
-    pub(super) fn roots(&self) -> &Arc<RootCertStore> {
-        &self.inner.roots
+    pub(super) fn current(&self) -> Arc<Loaded> {
+        Arc::clone(&self.inner.current.borrow())
     }
 
-    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
-        self.inner.chain.clone()
-    }
-
-    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
-        self.inner.key.clone_key()
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Loaded>> {
+        self.inner.current.subscribe()
     }
 }
 
@@ -124,16 +159,80 @@ impl fmt::Debug for TlsMaterial {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unreadable = || TlsError::Pem {
-        path: path.to_owned(),
-        what: "certificate",
-    };
-    let found = CertificateDer::pem_file_iter(path).map_err(|_| unreadable())?;
-    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|_| unreadable())?;
-    if found.is_empty() {
-        Err(unreadable())
-    } else {
-        Ok(found)
+/// The files' bytes; none for one that cannot be read or is too long.
+struct Files {
+    ca: Option<Vec<u8>>,
+    cert: Option<Vec<u8>>,
+    key: Option<Vec<u8>>,
+}
+
+impl Files {
+    fn read(paths: &TlsPaths) -> Self {
+        Self {
+            ca: read(&paths.ca),
+            cert: read(&paths.cert),
+            key: read(&paths.key),
+        }
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for file in [&self.ca, &self.cert, &self.key] {
+            let length = file.as_ref().map_or(u64::MAX, |bytes| bytes.len() as u64);
+            hash.update(length.to_be_bytes());
+            hash.update(file.as_deref().unwrap_or_default());
+        }
+        hash.finalize().into()
+    }
+
+    fn parse(
+        &self,
+        paths: &TlsPaths,
+        realm: Realm,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<(Loaded, PeerIdentity), TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(self.ca.as_deref(), &paths.ca)? {
+            roots.add(certificate)?;
+        }
+        let chain = certificates(self.cert.as_deref(), &paths.cert)?;
+        let own = identity::peer(chain.first().map(AsRef::as_ref).unwrap_or_default(), realm)?;
+        let key = self
+            .key
+            .as_deref()
+            .and_then(|pem| PrivateKeyDer::from_pem_slice(pem).ok());
+        let key = key.ok_or_else(|| TlsError::Pem {
+            path: paths.key.clone(),
+            what: "private key",
+        })?;
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), Arc::clone(provider))
+                .build()
+                .map_err(|error| rustls::Error::General(error.to_string()))?;
+        let certified = Arc::new(CertifiedKey::from_der(chain, key, provider)?);
+        let loaded = Loaded {
+            roots,
+            clients,
+            certified,
+        };
+        Ok((loaded, own))
+    }
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= FILE_BYTES_MAX).then_some(bytes)
+}
+
+fn certificates(pem: Option<&[u8]>, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = pem.map(|pem| CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>());
+    match found {
+        Some(Ok(found)) if !found.is_empty() => Ok(found),
+        Some(_) | None => Err(TlsError::Pem {
+            path: path.to_owned(),
+            what: "certificate",
+        }),
     }
 }

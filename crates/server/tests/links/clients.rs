@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::routing::get;
+use eunoe_server::grpc::Gate;
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, ClientIdentity, HandshakeLimits, TlsError, TlsMaterial};
+use eunoe_types::Role;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::codegen::http::Request;
 use tonic::service::Routes;
+use tonic::transport::Channel;
 use tower::ServiceExt as _;
 
 use crate::support::{Authority, Issued, Node, REALM};
@@ -22,8 +26,15 @@ use crate::support::{Authority, Issued, Node, REALM};
 struct Server {
     authority: Authority,
     address: SocketAddr,
+    node: Node,
+    material: TlsMaterial,
+    folder: TempDir,
     stop: CancellationToken,
     served: tokio::task::JoinHandle<()>,
+}
+
+fn anybody(_: &str) -> Option<&'static [Role]> {
+    Some(&Role::ALL)
 }
 
 async fn whoami(Extension(identity): Extension<ClientIdentity>) -> [(&'static str, String); 1] {
@@ -34,13 +45,16 @@ impl Server {
     async fn start(limits: HandshakeLimits) -> Self {
         let authority = Authority::new();
         let mut node = Node::new(&authority, 1).await;
-        let acceptor = Acceptor::clients(&node.material(&authority), limits).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        node.write(folder.path(), &Node::ca(&authority));
+        let material = TlsMaterial::load(&node.config(folder.path(), 1)).unwrap();
+        let acceptor = Acceptor::clients(&material, false, limits).unwrap();
         let mut routes = Routes::default();
         let router = routes.axum_router_mut();
         *router = std::mem::take(router)
             .route("/whoami", get(whoami))
             .route("/never", get(std::future::pending::<()>));
-        let router = serve::client_server(16).add_routes(routes);
+        let router = serve::client_server(16, Gate::new(None, anybody)).add_routes(routes);
         let (listener, stop) = (node.listener.take().unwrap(), CancellationToken::new());
         let stopped = stop.clone().cancelled_owned();
         let served = tokio::spawn(async move {
@@ -52,6 +66,9 @@ impl Server {
         Self {
             authority,
             address: node.address,
+            node,
+            material,
+            folder,
             stop,
             served,
         }
@@ -63,14 +80,17 @@ impl Server {
         issued: &Issued,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Result<String, String> {
-        let channel = self.authority.channel(self.address, issued, versions);
-        let request = Request::get("/whoami").body(Body::empty()).unwrap();
-        let response = channel
-            .oneshot(request)
-            .await
-            .map_err(|error| format!("{error:?}"))?;
-        Ok(response.headers()["identity"].to_str().unwrap().to_owned())
+        ask(self.authority.channel(self.address, issued, versions)).await
     }
+}
+
+async fn ask(channel: Channel) -> Result<String, String> {
+    let request = Request::get("/whoami").body(Body::empty()).unwrap();
+    let response = channel
+        .oneshot(request)
+        .await
+        .map_err(|error| format!("{error:?}"))?;
+    Ok(response.headers()["identity"].to_str().unwrap().to_owned())
 }
 
 #[tokio::test]
@@ -170,6 +190,65 @@ async fn a_server_that_stops_ends_requests_that_never_would() {
     server.stop.cancel();
     server.served.await.unwrap();
     assert!(endless.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_new_authority_counts_at_once_and_ends_what_the_old_one_opened() {
+    let server = Server::start(HandshakeLimits::default()).await;
+    let (old, new) = (&server.authority, Authority::new());
+    let agent = old.client("tenant/acme/role/agent");
+    let open = old.channel(server.address, &agent, &[&TLS13]);
+    let get = |path: &str| {
+        open.clone()
+            .oneshot(Request::get(path).body(Body::empty()).unwrap())
+    };
+    get("/whoami").await.unwrap();
+    // Both authorities: nothing ends, and clients of the new one come in. The node shows its old certificate.
+    server
+        .node
+        .write(server.folder.path(), &(Node::ca(old) + &Node::ca(&new)));
+    assert!(server.material.reload().unwrap());
+    let endless = tokio::spawn(get("/never"));
+    get("/whoami").await.unwrap();
+    let other = new.client("tenant/acme/role/agent");
+    assert!(ask(old.channel(server.address, &other, &[&TLS13])).await.is_ok());
+    // The new one alone: the connection that the old one opened is closed, and no other opens.
+    server.node.write(server.folder.path(), &Node::ca(&new));
+    assert!(server.material.reload().unwrap());
+    assert!(endless.await.unwrap().is_err());
+    assert!(server.ask(&agent, &[&TLS13]).await.is_err());
+    assert!(ask(old.channel(server.address, &other, &[&TLS13])).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_and_an_unusable_one_is_not() {
+    let mut server = Server::start(HandshakeLimits::default()).await;
+    let agent = server.authority.client("tenant/acme/role/agent");
+    let ca = Node::ca(&server.authority);
+    let write = |server: &Server| server.node.write(server.folder.path(), &ca);
+    assert!(!server.material.reload().unwrap());
+    for wrong in [
+        Node::new(&server.authority, 1).await,
+        Node::new(&server.authority, 2).await,
+    ] {
+        wrong.write(server.folder.path(), &ca);
+        assert!(server.material.reload().is_err());
+        assert!(
+            !server.material.reload().unwrap(),
+            "the same contents are told once"
+        );
+        assert!(server.ask(&agent, &[&TLS13]).await.is_ok());
+    }
+    // An expired certificate is this node's all the same, so that a client sees which one is shown.
+    server.node.issued = server.authority.renew(&server.node, 2000);
+    write(&server);
+    assert!(server.material.reload().unwrap());
+    let error = server.ask(&agent, &[&TLS13]).await.unwrap_err();
+    assert!(error.contains("Expired"), "{error}");
+    server.node.issued = server.authority.renew(&server.node, 4096);
+    write(&server);
+    assert!(server.material.reload().unwrap());
+    assert!(server.ask(&agent, &[&TLS13]).await.is_ok());
 }
 
 #[tokio::test]

@@ -45,19 +45,28 @@ impl Authority {
 
     /// A certificate that ends with the year before `year`.
     pub(crate) fn issue_until(&self, uris: &[String], year: i32) -> Issued {
+        self.issue_for(KeyPair::generate().unwrap(), uris, year)
+    }
+
+    fn issue_for(&self, key: KeyPair, uris: &[String], year: i32) -> Issued {
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let uris = uris
             .iter()
             .map(|uri| SanType::URI(uri.as_str().try_into().unwrap()));
         params.subject_alt_names.extend(uris);
         params.not_after = date_time_ymd(year, 1, 1);
-        let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.issuer).unwrap();
         Issued {
             cert: cert.pem(),
             key: key.serialize_pem(),
             der: cert.der().to_vec(),
         }
+    }
+
+    /// A new certificate for a node's old key, until the year before `year`.
+    pub(crate) fn renew(&self, node: &Node, year: i32) -> Issued {
+        let key = KeyPair::from_pem(&node.issued.key).unwrap();
+        self.issue_for(key, &[format!("spiffe://{REALM}/node/{}", node.id)], year)
     }
 
     pub(crate) fn client(&self, path: &str) -> Issued {
