@@ -38,6 +38,8 @@ pub(crate) const FRONTIER: u8 = 0x28;
 pub(crate) const RAM_SET: u8 = 0x29;
 /// Control group: generation of a leaf page whose key was replaced.
 pub(crate) const PAGE_GENERATION: u8 = 0x2a;
+/// Control group: the placement policy.
+pub(crate) const PLACEMENT: u8 = 0x3f;
 
 /// A key of `table` from its parts.
 pub(crate) fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -12,6 +12,7 @@ mod hex;
 pub mod keys;
 pub mod node;
 pub mod peer;
+pub mod placement;
 pub mod serve;
 pub mod telemetry;
 pub mod tls;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use eunoe_server::config::Config;
 use eunoe_server::tls::TlsMaterial;
-use eunoe_server::{node, telemetry};
+use eunoe_server::{node, placement, telemetry};
 use eunoe_store::fsck::{self, Condition};
 
 /// A node of Eunoe.
@@ -53,14 +53,17 @@ fn load(path: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     Ok(Config::load(path)?)
 }
 
-/// Certificates are part of it: peers would refuse wrong ones, each with a line that only its own log has.
+/// Certificates and the placement are part of it: peers would refuse wrong ones, each with a line that only its own log has.
 fn check_config(path: &Path) -> Outcome {
-    TlsMaterial::load(&load(path)?)?;
+    let config = load(path)?;
+    placement::of_config(&config)?;
+    TlsMaterial::load(&config)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn run(path: &Path) -> Outcome {
     let config = load(path)?;
+    placement::of_config(&config)?;
     telemetry::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(node::run(config));

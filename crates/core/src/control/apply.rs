@@ -4,6 +4,7 @@ use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
 
 use super::command::{Command, Genesis, NewKey, Page};
 use super::event::Event;
+use super::placement;
 use super::reply::{KeyOutcome, Rejection, Reply};
 use super::row::{
     GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
@@ -16,7 +17,7 @@ use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
 pub struct ControlMachine;
 
 /// A command's answer: both sides are replies, a fault is not.
-type Answer = Result<Reply, Rejection>;
+pub(super) type Answer = Result<Reply, Rejection>;
 
 impl Machine for ControlMachine {
     fn apply(&self, txn: &mut Txn<'_>, _at: LogPosition, command: &[u8]) -> Result<Applied, Fault> {
@@ -24,7 +25,7 @@ impl Machine for ControlMachine {
             Command::StagePages { attempt, pages } => stage(txn, *attempt, pages)?,
             Command::Genesis(genesis) => begin(txn, genesis)?,
             Command::CreateKeys { keys, .. } => create_keys(txn, keys)?,
-            Command::AdmitNode(node) => admit(txn, node)?,
+            Command::AdmitNode { time, node } => placement::admit_allowed(txn, node, *time)?,
             Command::RemoveNode(node) => remove(txn, *node)?,
             Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
             Command::RaiseVersion(version) => raise(txn, *version)?,
@@ -41,14 +42,14 @@ impl Machine for ControlMachine {
     }
 }
 
-fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
+pub(super) fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
     Ok(txn
         .get(&GenesisRow::key())?
         .map(|bytes| GenesisRow::decode(&bytes))
         .transpose()?)
 }
 
-fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
+pub(super) fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
     Ok(txn
         .get(&NodeRow::key(id))?
         .map(|bytes| NodeRow::decode(&bytes))
@@ -70,6 +71,9 @@ fn stage(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, 
 fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     if genesis(txn)?.is_some() {
         return Ok(Err(Rejection::GenesisDone));
+    }
+    if let Some(rejection) = placement::obstacle(new) {
+        return Ok(Err(rejection));
     }
     let mut staged = Vec::with_capacity(new.pages.len());
     for name in &new.pages {
@@ -101,6 +105,7 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
         .bytes("root_commit", &row.root_commit)
         .text("t", "eunoe/genesis@v1")
         .record(txn)?;
+    placement::fix(txn, new.policy)?;
     for node in &new.nodes {
         // A list that names an id twice admits the first of them.
         let _admitted_or_known = admit(txn, node)?;
@@ -164,7 +169,7 @@ fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Fault> {
     }
 }
 
-fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
+pub(super) fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
     let row = NodeRow {
         state: NodeState::Admitted,
         ..new.clone()

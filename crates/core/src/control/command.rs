@@ -4,6 +4,7 @@ use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Kid, NodeId, Realm, Tim
 
 use super::row::NodeRow;
 use crate::FORMAT;
+use crate::placement::Policy;
 
 /// Pages of one command.
 const PAGES_MAX: usize = 1_024;
@@ -29,8 +30,13 @@ pub enum Command<'a> {
         /// The keys.
         keys: Vec<NewKey<'a>>,
     },
-    /// Admits a node under an id that was never used.
-    AdmitNode(NodeRow),
+    /// Admits a node under an id that was never used, at a site that the placement policy allows.
+    AdmitNode {
+        /// When, as the proposer saw it.
+        time: TimeMs,
+        /// The node.
+        node: NodeRow,
+    },
     /// Takes a node out for good.
     RemoveNode(NodeId),
     /// Records that a process is about to be given the root, before it is given.
@@ -85,6 +91,8 @@ pub struct Genesis {
     pub time: TimeMs,
     /// The first nodes.
     pub nodes: Vec<NodeRow>,
+    /// Where nodes may stand.
+    pub policy: Policy,
 }
 
 /// A key to create.
@@ -135,7 +143,7 @@ impl<'a> Command<'a> {
                 e.u8(3).varint(time.0).varint(keys.len() as u64);
                 keys.iter().for_each(|key| key.encode(&mut e));
             }
-            Self::AdmitNode(node) => node.encode_into(e.u8(4)),
+            Self::AdmitNode { time, node } => node.encode_into(e.u8(4).varint(time.0)),
             Self::RemoveNode(node) => {
                 e.u8(5).varint(node.0);
             }
@@ -168,7 +176,10 @@ impl<'a> Command<'a> {
                 time: TimeMs(d.varint()?),
                 keys: list(&mut d, limits::COMMAND_OPERATIONS_MAX, NewKey::decode)?,
             },
-            4 => Self::AdmitNode(NodeRow::decode_from(&mut d)?),
+            4 => Self::AdmitNode {
+                time: TimeMs(d.varint()?),
+                node: NodeRow::decode_from(&mut d)?,
+            },
             5 => Self::RemoveNode(NodeId(d.varint()?)),
             6 => Self::GrantRoot {
                 node: NodeId(d.varint()?),
@@ -218,6 +229,7 @@ impl Genesis {
             .varint(self.time.0);
         e.varint(self.nodes.len() as u64);
         self.nodes.iter().for_each(|node| node.encode_into(e));
+        e.u8(self.policy.tag());
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -231,6 +243,7 @@ impl Genesis {
             data_groups: d.varint_u32()?,
             time: TimeMs(d.varint()?),
             nodes: list(d, limits::VOTERS_MAX, NodeRow::decode_from)?,
+            policy: Policy::from_tag(d.u8()?)?,
         })
     }
 }

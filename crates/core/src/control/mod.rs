@@ -7,12 +7,14 @@ mod apply;
 mod codec_test;
 mod command;
 mod event;
+mod placement;
 mod query;
 mod reply;
 mod row;
 
 pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
+pub use placement::placement_policy;
 pub use query::{
     cluster_version, event, event_count, genesis, key_state, leaf_row, node, nodes, page, page_generation,
     was_granted,

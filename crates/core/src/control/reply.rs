@@ -44,10 +44,14 @@ pub enum Rejection {
     WrongEpoch,
     /// The version is older than the present one.
     WrongVersion,
+    /// A node's site is not well-formed.
+    SiteMalformed,
+    /// The placement policy does not allow a node's site.
+    SiteOutside,
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 7] = [
+    const ALL: [(u8, Rejection); 9] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -55,6 +59,8 @@ impl Rejection {
         (5, Self::NoSuchNode),
         (6, Self::WrongEpoch),
         (7, Self::WrongVersion),
+        (32, Self::SiteMalformed),
+        (33, Self::SiteOutside),
     ];
 
     fn tag(self) -> u8 {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use eunoe_core::placement::{Policy, Site};
 use eunoe_types::limits::{DATA_GROUPS_MAX, VOTERS_MAX};
 use eunoe_types::{NodeId, Realm};
 
@@ -16,7 +17,7 @@ use crate::tls::{PeerEntry, SpkiHash};
 
 /// Members that a file may name.
 pub const MEMBERS_MAX: usize = 64;
-/// Bytes of a site's name or an address.
+/// Bytes of an address.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// The configuration of a node. It holds paths of keys, never keys.
@@ -26,8 +27,8 @@ pub struct Config {
     pub node_id: NodeId,
     /// The identity of the data.
     pub realm: Realm,
-    /// Where this node stands.
-    pub site: String,
+    /// Where this node stands; its certificate says the same.
+    pub site: Site,
     /// Where it keeps everything.
     pub data_dir: PathBuf,
     /// Data groups of the cluster; all members say the same, for ever.
@@ -36,6 +37,8 @@ pub struct Config {
     pub development: bool,
     /// Join a cluster that exists, rather than found one.
     pub join: bool,
+    /// Where nodes may stand: what a realm begins with, and what holds here until the control group's is known.
+    pub placement: Policy,
     /// Where it listens.
     pub listen: Listen,
     /// Its certificate and authority.
@@ -82,7 +85,7 @@ pub struct Member {
     /// The key that it must show.
     pub spki_sha256: SpkiHash,
     /// Where it stands.
-    pub site: String,
+    pub site: Site,
 }
 
 /// What a node writes about itself.
@@ -152,6 +155,7 @@ impl Config {
                 PeerEntry {
                     address: member.peer.clone(),
                     spki_sha256: member.spki_sha256,
+                    site: member.site,
                 },
             )
         })
@@ -159,11 +163,6 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         require(self.node_id.0 != 0, "node_id", "must not be 0")?;
-        require(
-            is_text(&self.site),
-            "site",
-            "must be 1 to 256 printable characters",
-        )?;
         require(
             !self.data_dir.as_os_str().is_empty(),
             "data_dir",
@@ -219,11 +218,6 @@ impl Config {
                 keys.insert(member.spki_sha256),
                 "spki_sha256",
                 "is a key named twice",
-            )?;
-            require(
-                is_text(&member.site),
-                "site",
-                "must be 1 to 256 printable characters",
             )?;
         }
         let own = self.member(self.node_id);

@@ -16,7 +16,7 @@ use tonic::transport::Uri;
 use tower::Service;
 
 use super::verifier::PinnedServer;
-use super::{PeerEntry, PeerIdentity, TlsError, TlsMaterial, identity};
+use super::{PeerDirectory, PeerEntry, PeerIdentity, TlsError, TlsMaterial, identity};
 use eunoe_types::NodeId;
 
 /// Name and connection may take so long together.
@@ -47,7 +47,12 @@ pub(crate) struct PeerConnector {
 
 impl PeerConnector {
     /// A connector to `node` as `entry` describes it.
-    pub(crate) fn new(material: &TlsMaterial, node: NodeId, entry: &PeerEntry) -> Result<Self, TlsError> {
+    pub(crate) fn new(
+        material: &TlsMaterial,
+        directory: PeerDirectory,
+        node: NodeId,
+        entry: &PeerEntry,
+    ) -> Result<Self, TlsError> {
         let (provider, realm) = (Arc::clone(material.provider()), material.realm());
         let verifier = PinnedServer {
             roots: Arc::clone(material.roots()),
@@ -55,8 +60,12 @@ impl PeerConnector {
             expected: PeerIdentity {
                 node,
                 spki_sha256: entry.spki_sha256,
+                site: entry.site,
             },
-            admit: Arc::new(move |certificate| identity::peer(certificate, realm).ok()),
+            admit: Arc::new(move |certificate| {
+                let peer = identity::peer(certificate, realm).ok()?;
+                directory.admits(&peer).then_some(peer)
+            }),
         };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -33,6 +34,9 @@ pub enum TlsError {
     /// The node's own certificate names another node.
     #[error("the node's own certificate is for node {0}")]
     OtherNode(NodeId),
+    /// The node's own certificate names another site.
+    #[error("the node's own certificate is for site {0}, not for the one in `site`")]
+    OtherSite(Site),
     /// The node's own key is not the one that the members expect.
     #[error("the node's own key is not the one in `members`")]
     OtherKey,
@@ -69,6 +73,9 @@ impl TlsMaterial {
         let own = identity::peer(chain.first().map(AsRef::as_ref).unwrap_or_default(), config.realm)?;
         if own.node != config.node_id {
             return Err(TlsError::OtherNode(own.node));
+        }
+        if own.site != config.site {
+            return Err(TlsError::OtherSite(own.site));
         }
         if config
             .member(own.node)
