@@ -55,7 +55,7 @@ pub(crate) struct AddArgs {
     /// SHA-256 of its public key (SPKI), 64 hex digits
     #[arg(long, value_name = "HEX")]
     spki: String,
-    /// Where it stands, for example eu-de-fra1
+    /// Where it stands, for example de/fra/fra1
     #[arg(long)]
     site: String,
 }
@@ -168,6 +168,7 @@ fn status_json(status: &GetStatusResponse) -> Value {
         "groups": status.groups.iter().map(group_json).collect::<Vec<_>>(),
         "epoch": status.epoch,
         "realm": status.realm,
+        "placement_policy": status.placement_policy,
         "cluster_version": status.cluster_version,
         "program_version": status.program_version,
         "log_disk_bytes": status.log_disk_bytes,
@@ -177,8 +178,13 @@ fn status_json(status: &GetStatusResponse) -> Value {
 
 fn status_text(status: &GetStatusResponse) -> String {
     let mut lines = vec![format!(
-        "realm {}, epoch {}, version {} (cluster version {}), as node {} sees it",
-        status.realm, status.epoch, status.program_version, status.cluster_version, status.node_id
+        "realm {}, epoch {}, placement {}, version {} (cluster version {}), as node {} sees it",
+        status.realm,
+        status.epoch,
+        printable(&status.placement_policy),
+        status.program_version,
+        status.cluster_version,
+        status.node_id
     )];
     lines.extend(status.nodes.iter().map(node_text));
     lines.extend(status.groups.iter().map(group_text));
@@ -241,7 +247,7 @@ mod tests {
             id: 1,
             client_address: "127.0.0.1:1".to_owned(),
             peer_address: "127.0.0.1:2".to_owned(),
-            site: "eu-dev-1".to_owned(),
+            site: "de/dev/dev-1".to_owned(),
             state: NodeState::Voter.into(),
             reachable: true,
             unsealed: Some(true),
@@ -273,7 +279,7 @@ mod tests {
         let json = status_json(&status());
         assert_eq!(
             json["nodes"][0].to_string(),
-            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"peer":"127.0.0.1:2","reachable":true,"site":"eu-dev-1","state":"VOTER","unsealed":true}"#
+            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"peer":"127.0.0.1:2","reachable":true,"site":"de/dev/dev-1","state":"VOTER","unsealed":true}"#
         );
         assert_eq!(
             json["groups"][0].to_string(),
@@ -289,7 +295,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "node 1  eu-dev-1  127.0.0.1:1  VOTER  reachable, unsealed, leads 0 2",
+                "node 1  de/dev/dev-1  127.0.0.1:1  VOTER  reachable, unsealed, leads 0 2",
                 "group 0 (control)  leader 1, voters 1 2 3, term 2, applied 9 of 9, log 700 bytes, state 0 bytes",
             ]
         );

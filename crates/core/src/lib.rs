@@ -10,6 +10,7 @@
 pub mod control;
 pub mod data;
 mod machine;
+pub mod placement;
 mod state_view;
 mod table;
 mod txn;

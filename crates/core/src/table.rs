@@ -60,6 +60,8 @@ pub(crate) const EXPAND: u8 = 0x33;
 pub(crate) const PENDING: u8 = 0x34;
 /// Control group: erasures whose old roots are not destroyed everywhere, by their last epoch.
 pub(crate) const REKEYED: u8 = 0x35;
+/// Control group: the placement policy.
+pub(crate) const PLACEMENT: u8 = 0x3f;
 
 /// A key of `table` from its parts.
 pub(crate) fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The first key tree of a realm, as commands for the control group.
 
 use eunoe_core::control::{Command, Genesis as GenesisCommand, NodeRow, Page, PageName};
+use eunoe_core::placement::Policy;
 use eunoe_crypto::{Entropy, Genesis, KeyArena, Levels, RootKey};
 use eunoe_types::{Realm, TimeMs};
 
@@ -24,7 +25,7 @@ pub fn prepare_genesis(
     realm: Realm,
     levels: Levels,
     (attempt, data_groups, time): (u64, u32, TimeMs),
-    nodes: Vec<NodeRow>,
+    (nodes, policy): (Vec<NodeRow>, Policy),
     entropy: &mut dyn Entropy,
 ) -> Result<PreparedGenesis, KeyringError> {
     let root = RootKey::generate(arena, entropy)?;
@@ -56,6 +57,7 @@ pub fn prepare_genesis(
         data_groups,
         time,
         nodes,
+        policy,
     };
     commands.push(Command::Genesis(genesis).encode());
     Ok(PreparedGenesis { root, commands })

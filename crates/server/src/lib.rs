@@ -13,6 +13,7 @@ pub mod keys;
 pub mod node;
 pub mod oidc;
 pub mod peer;
+pub mod placement;
 mod reload;
 pub mod serve;
 pub mod telemetry;

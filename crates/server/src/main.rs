@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use eunoe_server::config::Config;
 use eunoe_server::oidc::Issuer;
 use eunoe_server::tls::TlsMaterial;
-use eunoe_server::{node, telemetry};
+use eunoe_server::{node, placement, telemetry};
 use eunoe_store::fsck::{self, Condition};
 
 /// A node of Eunoe.
@@ -54,9 +54,11 @@ fn load(path: &Path) -> Result<Config, Box<dyn std::error::Error>> {
     Ok(Config::load(path)?)
 }
 
-/// Certificates and the issuer's keys are part of it: peers would refuse wrong ones, each with a line that only its own log has.
+/// Certificates, the placement and the issuer's keys are part of it: peers would refuse wrong ones, each with a line that
+/// only its own log has.
 fn check_config(path: &Path) -> Outcome {
     let config = load(path)?;
+    placement::of_config(&config)?;
     TlsMaterial::load(&config)?;
     config.oidc.as_ref().map(Issuer::load).transpose()?;
     Ok(ExitCode::SUCCESS)
@@ -64,6 +66,7 @@ fn check_config(path: &Path) -> Outcome {
 
 fn run(path: &Path) -> Outcome {
     let config = load(path)?;
+    placement::of_config(&config)?;
     telemetry::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(node::run(config));

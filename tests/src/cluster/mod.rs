@@ -32,6 +32,10 @@ const SERVE_SECONDS: &str = "120";
 pub struct Setup {
     /// Nodes.
     pub nodes: u64,
+    /// Where they stand, one for each; without any they stand where `eunoe dev` puts them.
+    pub sites: &'static [&'static str],
+    /// Where nodes may stand.
+    pub policy: &'static str,
     /// Lines of the `[limits]` table of every node's configuration.
     pub limits: &'static str,
     /// More arguments of `eunoe dev`.
@@ -47,6 +51,8 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             nodes: 3,
+            sites: &[],
+            policy: "EU27",
             limits: "",
             arguments: &[],
             eunoed: programs::eunoed(),
@@ -90,7 +96,9 @@ impl Cluster {
             _turn: turn,
         };
         let nodes = setup.nodes.to_string();
-        let arguments = [&["--nodes", &nodes, "--detach"], setup.arguments].concat();
+        let mut arguments = vec!["--nodes", &nodes, "--policy", setup.policy, "--detach"];
+        arguments.extend(setup.sites.iter().flat_map(|site| ["--site", *site]));
+        arguments.extend(setup.arguments);
         cluster.dev(&arguments).await;
         cluster.find_processes();
         cluster
@@ -197,6 +205,26 @@ impl Cluster {
     /// If it fails.
     pub async fn cli(&self, arguments: &[&str]) -> Vec<Value> {
         run(self.eunoe(arguments)).await
+    }
+
+    /// Runs `eunoe dev`, which must fail, and returns the error that it prints.
+    ///
+    /// # Panics
+    ///
+    /// If it does not fail.
+    pub async fn dev_refused(&self, arguments: &[&str]) -> Value {
+        let mut command = self.eunoe(&["dev", "--timeout", SERVE_SECONDS, "--dir"]);
+        command.arg(self.dir()).args(arguments);
+        run_refused(command).await
+    }
+
+    /// Runs `eunoe` against this cluster, which must fail, and returns the error that it prints.
+    ///
+    /// # Panics
+    ///
+    /// If it does not fail.
+    pub async fn cli_refused(&self, arguments: &[&str]) -> Value {
+        run_refused(self.eunoe(arguments)).await
     }
 
     /// `eunoe` against this cluster.
@@ -353,4 +381,13 @@ async fn run(mut command: Command) -> Vec<Value> {
     lines
         .map(|line| serde_json::from_str(line).expect("a line is JSON"))
         .collect()
+}
+
+/// Runs a command that fails and says why in JSON.
+async fn run_refused(mut command: Command) -> Value {
+    let output = command.output().await.expect("eunoe runs");
+    assert!(!output.status.success(), "{command:?} did not fail");
+    let text = String::from_utf8(output.stderr).expect("JSON is text");
+    let error: Value = serde_json::from_str(text.trim()).expect("an error is JSON");
+    error["error"].clone()
 }

@@ -8,4 +8,5 @@ mod import_and_read_back;
 mod kill_loop;
 mod load;
 mod node_life;
+mod placement;
 mod tail_and_typing;

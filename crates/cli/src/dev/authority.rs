@@ -62,13 +62,13 @@ impl Authority {
         })
     }
 
-    /// Writes a node's certificate and key; returns the SHA-256 of its public key (SPKI), in hex.
-    pub(super) fn issue_node(&self, id: u64) -> Result<String, Failure> {
+    /// Writes the certificate and key of a node at a site; returns the SHA-256 of its public key (SPKI), in hex.
+    pub(super) fn issue_node(&self, id: u64, site: &str) -> Result<String, Failure> {
         let mut params = params(&format!("node {id}"));
         params.subject_alt_names = vec![
             SanType::DnsName("localhost".try_into().map_err(unmade)?),
             SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            self.uri(&format!("node/{id}"))?,
+            self.uri(&format!("site/{site}/node/{id}"))?,
         ];
         let both = [
             ExtendedKeyUsagePurpose::ServerAuth,
@@ -158,7 +158,7 @@ mod tests {
         Authority::make(folder.path(), &realm).unwrap();
         let pin = Authority::open(folder.path(), &realm)
             .unwrap()
-            .issue_node(2)
+            .issue_node(2, "de/fra/fra1")
             .unwrap();
         let (node, ca) = (pem_of(folder.path(), "node-2"), pem_of(folder.path(), "ca"));
         let (node, ca) = (node.parse_x509().unwrap(), ca.parse_x509().unwrap());
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(node.issuer(), ca.subject());
         assert_eq!(hex(&Sha256::digest(node.public_key().raw)), pin);
         let names = node.subject_alternative_name().unwrap().unwrap();
-        let uri = format!("spiffe://{realm}/node/2");
+        let uri = format!("spiffe://{realm}/site/de/fra/fra1/node/2");
         assert_eq!(
             names.value.general_names,
             [

@@ -23,13 +23,18 @@ use crate::output::{self, Output};
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Starts the node and leaves it running.
-pub(super) async fn run(output: Output, dir: &Path, timeout: Duration) -> Result<(), Failure> {
+pub(super) async fn run(
+    output: Output,
+    dir: &Path,
+    site: Option<String>,
+    timeout: Duration,
+) -> Result<(), Failure> {
     let (layout, mut cluster) = Layout::existing(dir)?;
     if Processes::read(&layout)?.alive_nodes().is_empty() {
         return Err(Failure::local("no node runs that could take the new one in"));
     }
     let client = operator(&layout, &cluster).await?;
-    let node = cluster.prepare_node(&layout)?;
+    let node = cluster.prepare_node(&layout, site)?;
     let mut children = Children::default();
     children.start(&layout, &cluster, &node).await?;
     let admitted = admit(&layout, &client, &mut children, &node, timeout).await;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::NODES_DEFAULT;
 use super::authority::Authority;
 use super::ports::free_addresses;
 use crate::encoding::{hex, random};
@@ -14,6 +15,8 @@ use crate::files;
 
 /// Raft groups for data; fixed for the life of a cluster.
 const DATA_GROUPS: u32 = 4;
+/// The placement policy of a cluster of which nothing was said.
+const POLICY_DEFAULT: &str = "EU27";
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -86,6 +89,27 @@ impl Layout {
     }
 }
 
+/// What was asked for of a cluster.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) nodes: Option<u64>,
+    /// One for each node, or none.
+    pub(super) sites: Vec<String>,
+    pub(super) policy: Option<String>,
+}
+
+impl Wanted {
+    /// Whether anything was asked for.
+    pub(super) fn says_something(&self) -> bool {
+        self.nodes.is_some() || !self.sites.is_empty() || self.policy.is_some()
+    }
+}
+
+/// Where a node stands of which nothing was said.
+fn default_site(id: u64) -> String {
+    format!("de/dev/dev-{id}")
+}
+
 /// What the cluster consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +117,8 @@ pub(super) struct Cluster {
     /// Identity of the data, 32 hex digits.
     pub(super) realm: String,
     pub(super) data_groups: u32,
+    /// Where nodes may stand: the name of a placement policy.
+    pub(super) policy: String,
     /// In the order of their ids; an id is never used again.
     pub(super) nodes: Vec<Node>,
 }
@@ -127,25 +153,35 @@ impl Cluster {
         files::write(&path, &text, files::Access::Public)
     }
 
-    /// The cluster of this folder, made if there is none. `nodes` must fit one that exists.
-    pub(super) fn open_or_make(layout: &Layout, nodes: Option<u64>, default: u64) -> Result<Self, Failure> {
+    /// The cluster of this folder, made if there is none. What is wanted must fit one that exists.
+    pub(super) fn open_or_make(layout: &Layout, wanted: &Wanted) -> Result<Self, Failure> {
         if layout.cluster_file().is_file() {
             let cluster = Self::read(layout)?;
+            if !wanted.sites.is_empty() || wanted.policy.is_some() {
+                return Err(Failure::usage(
+                    "--site and --policy are for a cluster that is made",
+                ));
+            }
             let present = cluster.admitted().count();
-            return match nodes {
-                Some(wanted) if usize::try_from(wanted).ok() != Some(present) => {
-                    Err(Failure::usage(format!(
-                        "the cluster in {} has {present} nodes, not {wanted}",
-                        layout.root().display()
-                    )))
-                }
+            return match wanted.nodes {
+                Some(nodes) if usize::try_from(nodes).ok() != Some(present) => Err(Failure::usage(format!(
+                    "the cluster in {} has {present} nodes, not {nodes}",
+                    layout.root().display()
+                ))),
                 _ => Ok(cluster),
             };
         }
-        Self::make(layout, nodes.unwrap_or(default))
+        Self::make(layout, wanted)
     }
 
-    fn make(layout: &Layout, count: u64) -> Result<Self, Failure> {
+    fn make(layout: &Layout, wanted: &Wanted) -> Result<Self, Failure> {
+        let count = wanted.nodes.unwrap_or(NODES_DEFAULT);
+        let named = wanted.sites.len();
+        if named != 0 && u64::try_from(named).ok() != Some(count) {
+            return Err(Failure::usage(format!(
+                "there are {count} nodes and {named} sites: name a site for each node, or none"
+            )));
+        }
         if let Some(id) = (1..=count).find(|id| layout.data_dir(*id).exists()) {
             let data = layout.data_dir(id);
             return Err(Failure::local(format!(
@@ -157,27 +193,34 @@ impl Cluster {
         let authority = Authority::make(&layout.tls(), &realm)?;
         let ids: Vec<u64> = (1..=count).collect();
         let addresses = free_addresses(ids.len() * 3)?;
+        let mut named = wanted.sites.iter();
         let nodes = ids.iter().zip(addresses.chunks_exact(3));
         let nodes = nodes
-            .map(|(id, addresses)| Node::make(&authority, *id, addresses, false, ids.clone()))
+            .map(|(id, addresses)| {
+                let site = named.next().cloned().unwrap_or_else(|| default_site(*id));
+                Node::make(&authority, (*id, site), addresses, false, ids.clone())
+            })
             .collect::<Result<_, _>>()?;
         let cluster = Self {
             realm,
             data_groups: DATA_GROUPS,
+            policy: wanted.policy.clone().unwrap_or_else(|| POLICY_DEFAULT.to_owned()),
             nodes,
         };
         cluster.write(layout)?;
         Ok(cluster)
     }
 
-    /// Gives a new node an id, addresses and a certificate. Written at once: an id that was given away is used up.
-    pub(super) fn prepare_node(&mut self, layout: &Layout) -> Result<Node, Failure> {
+    /// Gives a new node an id, addresses and a certificate for its site. Written at once: an id that was given away
+    /// is used up.
+    pub(super) fn prepare_node(&mut self, layout: &Layout, site: Option<String>) -> Result<Node, Failure> {
         let id = self.nodes.iter().map(|node| node.id).max().unwrap_or(0) + 1;
         let authority = Authority::open(&layout.tls(), &self.realm)?;
         let addresses = free_addresses(3)?;
         let mut knows: Vec<u64> = self.admitted().map(|node| node.id).collect();
         knows.push(id);
-        let node = Node::make(&authority, id, &addresses, true, knows)?;
+        let site = site.unwrap_or_else(|| default_site(id));
+        let node = Node::make(&authority, (id, site), &addresses, true, knows)?;
         self.nodes.push(node.clone());
         self.write(layout)?;
         Ok(node)
@@ -208,7 +251,7 @@ impl Cluster {
 impl Node {
     fn make(
         authority: &Authority,
-        id: u64,
+        (id, site): (u64, String),
         addresses: &[String],
         join: bool,
         knows: Vec<u64>,
@@ -221,8 +264,8 @@ impl Node {
             client: client.clone(),
             peer: peer.clone(),
             admin: admin.clone(),
-            site: format!("eu-dev-{id}"),
-            spki_sha256: authority.issue_node(id)?,
+            spki_sha256: authority.issue_node(id, &site)?,
+            site,
             join,
             admitted: !join,
             knows,
@@ -234,16 +277,46 @@ impl Node {
 mod tests {
     use super::*;
 
+    fn nodes(count: u64) -> Wanted {
+        Wanted {
+            nodes: Some(count),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn nodes_stand_where_they_were_put() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::at(folder.path()).unwrap();
+        let mut wanted = nodes(2);
+        wanted.sites = vec!["gp/bt/bt1".to_owned()];
+        wanted.policy = Some("EEA".to_owned());
+        let error = Cluster::open_or_make(&layout, &wanted).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("2 nodes and 1 sites"), "{error}");
+        wanted.sites.push("no/osl/osl1".to_owned());
+        let mut cluster = Cluster::open_or_make(&layout, &wanted).unwrap();
+        assert_eq!(cluster.policy, "EEA");
+        assert_eq!(cluster.nodes[1].site, "no/osl/osl1");
+        let later = cluster
+            .prepare_node(&layout, Some("ax/mhq/mhq1".to_owned()))
+            .unwrap();
+        assert_eq!(later.site, "ax/mhq/mhq1");
+        // What exists does not move.
+        let error = Cluster::open_or_make(&layout, &wanted).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
     #[test]
     fn a_cluster_is_made_once_and_found_again_with_its_addresses() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path()).unwrap();
-        let made = Cluster::open_or_make(&layout, Some(3), 3).unwrap();
+        let made = Cluster::open_or_make(&layout, &nodes(3)).unwrap();
         let ids: Vec<_> = made.admitted().map(|node| node.id).collect();
         assert_eq!(ids, [1, 2, 3]);
         assert!(made.nodes.iter().all(|node| node.knows == ids && !node.join));
-        assert_eq!(Cluster::open_or_make(&layout, None, 5).unwrap(), made);
-        let error = Cluster::open_or_make(&layout, Some(5), 3).unwrap_err();
+        assert_eq!(Cluster::open_or_make(&layout, &Wanted::default()).unwrap(), made);
+        let error = Cluster::open_or_make(&layout, &nodes(5)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
 
@@ -252,7 +325,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path()).unwrap();
         std::fs::create_dir(layout.data_dir(2)).unwrap();
-        let error = Cluster::open_or_make(&layout, Some(3), 3).unwrap_err();
+        let error = Cluster::open_or_make(&layout, &nodes(3)).unwrap_err();
         assert!(error.to_string().contains("node-2 holds data"), "{error}");
         assert!(!layout.cluster_file().exists());
     }
@@ -261,10 +334,10 @@ mod tests {
     fn a_new_node_joins_under_an_id_of_its_own_and_counts_once_admitted() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path()).unwrap();
-        let mut cluster = Cluster::open_or_make(&layout, Some(1), 3).unwrap();
-        let abandoned = cluster.prepare_node(&layout).unwrap();
+        let mut cluster = Cluster::open_or_make(&layout, &nodes(1)).unwrap();
+        let abandoned = cluster.prepare_node(&layout, None).unwrap();
         let (_, mut cluster) = Layout::existing(folder.path()).unwrap();
-        let node = cluster.prepare_node(&layout).unwrap();
+        let node = cluster.prepare_node(&layout, None).unwrap();
         assert_eq!((abandoned.id, node.id), (2, 3));
         assert_eq!((node.join, node.admitted), (true, false));
         assert_eq!(node.knows, [1, 3]);

@@ -20,6 +20,7 @@ use clap::{Args, Subcommand};
 
 use crate::args::{Global, seconds};
 use crate::failure::Failure;
+use layout::Wanted;
 
 /// Nodes of a new cluster.
 const NODES_DEFAULT: u64 = 3;
@@ -36,6 +37,12 @@ pub(crate) struct DevArgs {
     /// Nodes of a new cluster [default: 3]; an existing one keeps its number
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7))]
     nodes: Option<u64>,
+    /// Where a node of a new cluster stands, as <country>/<place>/<facility>; once for each node, or never
+    #[arg(long, value_name = "SITE")]
+    site: Vec<String>,
+    /// Where nodes of a new cluster may stand [default: EU27]
+    #[arg(long, value_parser = ["EU27", "EEA"])]
+    policy: Option<String>,
     /// Return once the nodes serve, and leave them running
     #[arg(long)]
     detach: bool,
@@ -58,7 +65,11 @@ enum DevCommand {
         no_wait: bool,
     },
     /// Start a node with a new id, add it to the cluster and make it a voter
-    AddNode,
+    AddNode {
+        /// Where it stands, as <country>/<place>/<facility>
+        #[arg(long, value_name = "SITE")]
+        site: Option<String>,
+    },
 }
 
 /// Does what was asked.
@@ -67,19 +78,24 @@ pub(crate) async fn run(global: &Global, arguments: DevArgs) -> Result<(), Failu
         dir,
         timeout,
         nodes,
+        site: sites,
+        policy,
         detach,
         command,
     } = arguments;
-    if command.is_some() && (nodes.is_some() || detach) {
-        return Err(Failure::usage("--nodes and --detach belong to `eunoe dev` alone"));
+    let wanted = Wanted { nodes, sites, policy };
+    if command.is_some() && (wanted.says_something() || detach) {
+        return Err(Failure::usage(
+            "--nodes, --site, --policy and --detach before a command belong to `eunoe dev` alone",
+        ));
     }
     match command {
-        None => run::run(global.output, &dir, nodes, detach, timeout).await,
+        None => run::run(global.output, &dir, &wanted, detach, timeout).await,
         Some(DevCommand::Stop) => stop::run(global.output, &dir).await,
         Some(DevCommand::StartNode { ids, no_wait }) => {
             let patience = (!no_wait).then_some(timeout);
             start_node::run(global.output, &dir, &ids, patience).await
         }
-        Some(DevCommand::AddNode) => grow::run(global.output, &dir, timeout).await,
+        Some(DevCommand::AddNode { site }) => grow::run(global.output, &dir, site, timeout).await,
     }
 }

@@ -18,6 +18,7 @@ struct Config<'a> {
     data_groups: u32,
     development: bool,
     join: bool,
+    placement: Placement<'a>,
     listen: Listen<'a>,
     tls: Tls,
     members: Vec<Member<'a>>,
@@ -29,6 +30,11 @@ struct Listen<'a> {
     client: &'a str,
     peer: &'a str,
     admin: &'a str,
+}
+
+#[derive(Serialize)]
+struct Placement<'a> {
+    policy: &'a str,
 }
 
 #[derive(Serialize)]
@@ -77,6 +83,9 @@ fn config<'a>(layout: &Layout, cluster: &'a Cluster, node: &'a Node) -> Config<'
         data_groups: cluster.data_groups,
         development: true,
         join: node.join,
+        placement: Placement {
+            policy: &cluster.policy,
+        },
         listen: Listen {
             client: &node.client,
             peer: &node.peer,
@@ -115,7 +124,7 @@ mod tests {
             client: format!("127.0.0.1:{id}1"),
             peer: format!("127.0.0.1:{id}2"),
             admin: format!("127.0.0.1:{id}3"),
-            site: format!("eu-dev-{id}"),
+            site: format!("de/dev/dev-{id}"),
             spki_sha256: id.to_string().repeat(64),
             join,
             admitted: !join,
@@ -124,6 +133,7 @@ mod tests {
         let cluster = Cluster {
             realm: "0f".repeat(16),
             data_groups: 4,
+            policy: "EU27".to_owned(),
             nodes: vec![node(1, false, &[1]), node(2, true, &[1, 2])],
         };
         cluster
@@ -134,11 +144,14 @@ mod tests {
         let expected = format!(
             r#"node_id = 1
 realm = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
-site = "eu-dev-1"
+site = "de/dev/dev-1"
 data_dir = "{root}/node-1"
 data_groups = 4
 development = true
 join = false
+
+[placement]
+policy = "EU27"
 
 [listen]
 client = "127.0.0.1:11"
@@ -155,7 +168,7 @@ node_id = 1
 client = "127.0.0.1:11"
 peer = "127.0.0.1:12"
 spki_sha256 = "{pin}"
-site = "eu-dev-1"
+site = "de/dev/dev-1"
 
 [log]
 level = "info"

@@ -81,6 +81,7 @@ fn context(cluster: &Cluster) -> ContextFile {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::Wanted;
     use super::super::processes::Process;
     use super::*;
 
@@ -88,7 +89,11 @@ mod tests {
     async fn scripts_find_endpoints_pids_and_certificates() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path()).unwrap();
-        let cluster = Cluster::open_or_make(&layout, Some(2), 3).unwrap();
+        let wanted = Wanted {
+            nodes: Some(2),
+            ..Wanted::default()
+        };
+        let cluster = Cluster::open_or_make(&layout, &wanted).unwrap();
         let me = Process::of(std::process::id()).unwrap();
         for id in [1, 2] {
             Processes::note(&layout, id, &me).await.unwrap();

@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::to_value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::NODES_DEFAULT;
 use super::health::Probe;
-use super::layout::{Cluster, Layout, Node};
+use super::layout::{Cluster, Layout, Node, Wanted};
 use super::processes::{Process, Processes};
 use super::published::{self, Ready};
 use super::spawn::Children;
@@ -21,13 +20,13 @@ use crate::output::{self, Output};
 pub(super) async fn run(
     output: Output,
     dir: &Path,
-    nodes: Option<u64>,
+    wanted: &Wanted,
     detach: bool,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let layout = Layout::at(dir)?;
     claim(&layout).await?;
-    let outcome = start_and_serve(output, &layout, nodes, detach, timeout).await;
+    let outcome = start_and_serve(output, &layout, wanted, detach, timeout).await;
     if detach && outcome.is_ok() {
         return Processes::update(&layout, |processes| {
             processes.supervisor = None;
@@ -42,12 +41,12 @@ pub(super) async fn run(
 async fn start_and_serve(
     output: Output,
     layout: &Layout,
-    nodes: Option<u64>,
+    wanted: &Wanted,
     detach: bool,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let mut stop_asked = StopSignals::new()?;
-    let cluster = Cluster::open_or_make(layout, nodes, NODES_DEFAULT)?;
+    let cluster = Cluster::open_or_make(layout, wanted)?;
     let mut children = Children::default();
     tokio::select! {
         started = start(layout, &cluster, &mut children, timeout) => started?,

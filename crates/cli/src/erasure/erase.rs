@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::args::{EraseConversation, EraseOptions, Reason, Wait};
 use super::show::{erasure_text, status};
-use crate::args::{Global, Role};
+use eunoe_types::Role;
+
+use crate::args::Global;
 use crate::failure::Failure;
 use crate::json::insert_time;
 use crate::output::{self, Output, list, printable};

@@ -7,7 +7,9 @@ mod show;
 use eunoe_client::Client;
 use eunoe_types::limits;
 
-use crate::args::{Global, Role};
+use eunoe_types::Role;
+
+use crate::args::Global;
 use crate::context::{tenant_client, tenant_client_as};
 use crate::failure::Failure;
 use args::{ErasureCommand, SubjectCommand, TenantCommand};
@@ -56,7 +58,7 @@ async fn watch(global: &Global, client: &Client, id: &str) -> Result<(), Failure
 
 async fn list(global: &Global, client: &Client, limit: Option<usize>) -> Result<(), Failure> {
     let mut left = limit.unwrap_or(usize::MAX);
-    let page_size = u32::try_from(left.min(limits::PAGE_MAX)).unwrap_or(0);
+    let page_size = i32::try_from(left.min(limits::PAGE_MAX)).unwrap_or(0);
     let mut pages = client.erasures().list(page_size);
     while left > 0
         && let Some(erasures) = pages.next_page().await?

@@ -5,6 +5,7 @@ use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
 use super::command::{Command, Genesis, NewKey, Page, row_digest};
 use super::erasure_row::{EpochRow, frozen_key};
 use super::event::Event;
+use super::placement;
 use super::reply::{KeyOutcome, Rejection, Reply};
 use super::row::{
     GenesisRow, KeyState, KeyStateRow, NODES_MAX, NodeRow, NodeState, leaf_row_key, page_generation_key,
@@ -26,7 +27,7 @@ impl Machine for ControlMachine {
             Command::StagePages { attempt, pages } => stage_pages(txn, *attempt, pages)?,
             Command::Genesis(genesis) => begin(txn, genesis)?,
             Command::CreateKeys { keys, .. } => create_keys(txn, keys)?,
-            Command::AdmitNode(node) => admit(txn, node)?,
+            Command::AdmitNode { time, node } => placement::admit_allowed(txn, node, *time)?,
             Command::RemoveNode(node) => remove(txn, *node)?,
             Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
             Command::RaiseVersion(version) => raise(txn, *version)?,
@@ -51,7 +52,7 @@ impl Machine for ControlMachine {
     }
 }
 
-fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
+pub(super) fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
     Ok(txn
         .get(&GenesisRow::key())?
         .map(|bytes| GenesisRow::decode(&bytes))
@@ -94,6 +95,9 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     if genesis(txn)?.is_some() {
         return Ok(Err(Rejection::GenesisDone));
     }
+    if let Some(rejection) = placement::obstacle(new) {
+        return Ok(Err(rejection));
+    }
     let mut staged = Vec::with_capacity(new.pages.len());
     for name in &new.pages {
         match txn.get(&staged_page_key(*name))? {
@@ -129,6 +133,7 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
         .bytes("root_commit", &epoch.root_commit)
         .text("t", "eunoe/genesis@v1")
         .record(txn)?;
+    placement::fix(txn, new.policy)?;
     for node in &new.nodes {
         // A list that names an id twice admits the first of them.
         let _admitted_or_known = admit(txn, node)?;
@@ -214,7 +219,7 @@ pub(super) fn generation(txn: &Txn<'_>, tree: u8, page: u32) -> Result<u32, Faul
     }
 }
 
-fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
+pub(super) fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
     let row = NodeRow {
         state: NodeState::Admitted,
         ..new.clone()

@@ -6,6 +6,7 @@ use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, RequestEra
 use super::erasure_row::flag;
 use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
+use crate::placement::Policy;
 
 /// Pages of one command.
 const PAGES_MAX: usize = 1_024;
@@ -31,8 +32,13 @@ pub enum Command<'a> {
         /// The keys.
         keys: Vec<NewKey<'a>>,
     },
-    /// Admits a node under an id that was never used.
-    AdmitNode(NodeRow),
+    /// Admits a node under an id that was never used, at a site that the placement policy allows.
+    AdmitNode {
+        /// When, as the proposer saw it.
+        time: TimeMs,
+        /// The node.
+        node: NodeRow,
+    },
     /// Takes a node out for good.
     RemoveNode(NodeId),
     /// Records that a process is about to be given the root, before it is given.
@@ -106,6 +112,8 @@ pub struct Genesis {
     pub time: TimeMs,
     /// The first nodes.
     pub nodes: Vec<NodeRow>,
+    /// Where nodes may stand.
+    pub policy: Policy,
 }
 
 /// A key to create.
@@ -162,7 +170,7 @@ impl<'a> Command<'a> {
                 e.u8(3).varint(time.0).varint(keys.len() as u64);
                 keys.iter().for_each(|key| key.encode(&mut e));
             }
-            Self::AdmitNode(node) => node.encode_into(e.u8(4)),
+            Self::AdmitNode { time, node } => node.encode_into(e.u8(4).varint(time.0)),
             Self::RemoveNode(node) => {
                 e.u8(5).varint(node.0);
             }
@@ -204,7 +212,10 @@ impl<'a> Command<'a> {
                 time: TimeMs(d.varint()?),
                 keys: list(&mut d, limits::COMMAND_OPERATIONS_MAX, NewKey::decode)?,
             },
-            4 => Self::AdmitNode(NodeRow::decode_from(&mut d)?),
+            4 => Self::AdmitNode {
+                time: TimeMs(d.varint()?),
+                node: NodeRow::decode_from(&mut d)?,
+            },
             5 => Self::RemoveNode(NodeId(d.varint()?)),
             6 => Self::GrantRoot {
                 node: NodeId(d.varint()?),
@@ -278,6 +289,7 @@ impl Genesis {
             .varint(self.time.0);
         e.varint(self.nodes.len() as u64);
         self.nodes.iter().for_each(|node| node.encode_into(e));
+        e.u8(self.policy.tag());
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -291,6 +303,7 @@ impl Genesis {
             data_groups: d.varint_u32()?,
             time: TimeMs(d.varint()?),
             nodes: list(d, limits::VOTERS_MAX, NodeRow::decode_from)?,
+            policy: Policy::from_tag(d.u8()?)?,
         })
     }
 }

@@ -80,3 +80,14 @@ impl Event {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_json_would_escape_is_replaced() {
+        let event = Event::new().text("site", "Paris \u{e9} \"x\"\\\n");
+        assert_eq!(event.json, r#"{"site":"Paris _ _x___""#);
+    }
+}

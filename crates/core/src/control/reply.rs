@@ -74,10 +74,14 @@ pub enum Rejection {
     KeyNotFenced,
     /// Too few nodes hold the new root.
     TooFewHolders,
+    /// A node's site is not well-formed.
+    SiteMalformed,
+    /// The placement policy does not allow a node's site.
+    SiteOutside,
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 16] = [
+    const ALL: [(u8, Rejection); 18] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -94,6 +98,8 @@ impl Rejection {
         (14, Self::WrongDigest),
         (15, Self::KeyNotFenced),
         (16, Self::TooFewHolders),
+        (32, Self::SiteMalformed),
+        (33, Self::SiteOutside),
     ];
 
     fn tag(self) -> u8 {

@@ -45,7 +45,7 @@ pub struct NodeRow {
     pub peer_address: String,
     /// SHA-256 of the public key that it must show.
     pub spki_sha256: [u8; 32],
-    /// Where it says it stands.
+    /// Where it says it stands: a [`Site`](crate::placement::Site) in its one spelling.
     pub site: String,
     /// Admitted or removed.
     pub state: NodeState,

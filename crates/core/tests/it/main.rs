@@ -3,4 +3,5 @@
 mod control;
 mod data;
 mod golden;
+mod placement;
 mod support;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use eunoe_core::control::{Command, ControlMachine, KeyOutcome, Reply};
+use eunoe_core::placement::Policy;
 use eunoe_core::{Machine, Row, ScanRange, StateView, Txn};
 use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey};
 use eunoe_custody::{Keyring, KeyringLimits, PreparedGenesis, PreparedKey, prepare_genesis};
@@ -106,7 +107,7 @@ pub fn genesis(seed: u64) -> PreparedGenesis {
         REALM,
         levels,
         (seed, 4, NOW),
-        Vec::new(),
+        (Vec::new(), Policy::Eu27),
         &mut Seeded(seed),
     )
     .expect("prepares")

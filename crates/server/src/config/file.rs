@@ -4,6 +4,7 @@ use crate::hex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use eunoe_core::placement::{Policy, Site};
 use eunoe_types::{NodeId, Realm};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
@@ -24,6 +25,8 @@ pub(super) struct File {
     development: bool,
     #[serde(default)]
     join: bool,
+    #[serde(default)]
+    placement: PlacementFile,
     listen: ListenFile,
     tls: TlsFile,
     #[serde(default)]
@@ -72,6 +75,12 @@ struct MemberFile {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
+struct PlacementFile {
+    policy: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 struct LogFile {
     level: Option<String>,
 }
@@ -103,11 +112,12 @@ impl File {
         Ok(Config {
             node_id: NodeId(self.node_id),
             realm: Realm(realm),
-            site: self.site,
+            site: site(&self.site, "site")?,
             data_dir: self.data_dir,
             data_groups: self.data_groups,
             development: self.development,
             join: self.join,
+            placement: self.placement.read()?,
             listen: Listen { client, peer, admin },
             tls: TlsPaths { ca, cert, key },
             oidc: self.identity.read(),
@@ -139,9 +149,22 @@ impl MemberFile {
             client,
             peer,
             spki_sha256,
-            site,
+            site: self::site(&site, &format!("members[{index}].site"))?,
         })
     }
+}
+
+impl PlacementFile {
+    fn read(self) -> Result<Policy, ConfigError> {
+        let Some(name) = self.policy else {
+            return Ok(Policy::default());
+        };
+        Policy::from_name(&name).ok_or_else(|| ConfigError::field("placement.policy", "must be EU27 or EEA"))
+    }
+}
+
+fn site(text: &str, field: &str) -> Result<Site, ConfigError> {
+    Site::parse(text).map_err(|error| ConfigError::field(field, error.rule()))
 }
 
 impl LogFile {

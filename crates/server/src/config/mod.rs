@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use eunoe_core::placement::{Policy, Site};
 use eunoe_types::limits::{DATA_GROUPS_MAX, VOTERS_MAX};
 use eunoe_types::{NodeId, Realm};
 
@@ -18,7 +19,7 @@ use crate::tls::{PeerEntry, SpkiHash};
 
 /// Members that a file may name.
 pub const MEMBERS_MAX: usize = 64;
-/// Bytes of a site's name or an address.
+/// Bytes of an address.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// The configuration of a node. It holds paths of keys, never keys.
@@ -28,8 +29,8 @@ pub struct Config {
     pub node_id: NodeId,
     /// The identity of the data.
     pub realm: Realm,
-    /// Where this node stands.
-    pub site: String,
+    /// Where this node stands; its certificate says the same.
+    pub site: Site,
     /// Where it keeps everything.
     pub data_dir: PathBuf,
     /// Data groups of the cluster; all members say the same, for ever.
@@ -38,6 +39,8 @@ pub struct Config {
     pub development: bool,
     /// Join a cluster that exists, rather than found one.
     pub join: bool,
+    /// Where nodes may stand: what a realm begins with, and what holds here until the control group's is known.
+    pub placement: Policy,
     /// Where it listens.
     pub listen: Listen,
     /// Its certificate and authority.
@@ -106,7 +109,7 @@ pub struct Member {
     /// The key that it must show.
     pub spki_sha256: SpkiHash,
     /// Where it stands.
-    pub site: String,
+    pub site: Site,
 }
 
 /// What a node writes about itself.
@@ -176,6 +179,7 @@ impl Config {
                 PeerEntry {
                     address: member.peer.clone(),
                     spki_sha256: member.spki_sha256,
+                    site: member.site,
                 },
             )
         })
@@ -183,11 +187,6 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         require(self.node_id.0 != 0, "node_id", "must not be 0")?;
-        require(
-            is_text(&self.site),
-            "site",
-            "must be 1 to 256 printable characters",
-        )?;
         require(
             !self.data_dir.as_os_str().is_empty(),
             "data_dir",
@@ -244,11 +243,6 @@ impl Config {
                 keys.insert(member.spki_sha256),
                 "spki_sha256",
                 "is a key named twice",
-            )?;
-            require(
-                is_text(&member.site),
-                "site",
-                "must be 1 to 256 printable characters",
             )?;
         }
         let own = self.member(self.node_id);

@@ -3,7 +3,7 @@ use super::*;
 const GOOD: &str = r#"
 node_id = 2
 realm = "000102030405060708090a0b0c0d0e0f"
-site = "eu-dev-1"
+site = "de/fra/fra1"
 data_dir = "/var/lib/eunoe"
 data_groups = 4
 development = true
@@ -23,14 +23,14 @@ node_id = 2
 client = "127.0.0.1:7001"
 peer = "127.0.0.1:7002"
 spki_sha256 = "2222222222222222222222222222222222222222222222222222222222222222"
-site = "eu-dev-1"
+site = "de/fra/fra1"
 
 [[members]]
 node_id = 1
 client = "one.example:7001"
 peer = "[::1]:7002"
 spki_sha256 = "1111111111111111111111111111111111111111111111111111111111111111"
-site = "eu-dev-2"
+site = "fr/par/par1"
 "#;
 
 /// The error of the good file with one text replaced.
@@ -46,6 +46,8 @@ fn a_good_file_is_read_whole() {
     assert_eq!((config.node_id, config.data_groups), (NodeId(2), 4));
     assert_eq!(config.realm.to_string(), "000102030405060708090a0b0c0d0e0f");
     assert!(config.development && !config.join);
+    assert_eq!(config.placement, Policy::Eu27);
+    assert_eq!(config.site.as_str(), "de/fra/fra1");
     assert_eq!(
         config
             .members
@@ -62,16 +64,20 @@ fn a_good_file_is_read_whole() {
         peers[0].1,
         PeerEntry {
             address: "[::1]:7002".to_owned(),
-            spki_sha256: [0x11; 32]
+            spki_sha256: [0x11; 32],
+            site: Site::parse("fr/par/par1").unwrap(),
         }
     );
 }
 
 #[test]
 fn settings_that_are_given_replace_the_defaults() {
-    let text = format!("{GOOD}\n[log]\nlevel = \"debug\"\n[limits]\nsnapshot_log_bytes = 1048576\n");
+    let text = format!(
+        "{GOOD}\n[placement]\npolicy = \"EEA\"\n[log]\nlevel = \"debug\"\n[limits]\nsnapshot_log_bytes = 1048576\n"
+    );
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.log.level, tracing::level_filters::LevelFilter::DEBUG);
+    assert_eq!(config.placement, Policy::Eea);
     assert_eq!(
         config.limits,
         Limits {
@@ -104,14 +110,24 @@ fn an_error_names_the_field() {
             "listen.admin must differ from the others",
         ),
         (
-            "site = \"eu-dev-1\"",
-            "site = \"\"",
-            "site must be 1 to 256 printable characters",
+            "site = \"de/fra/fra1\"",
+            "site = \"eu-central-2\"",
+            "site must be <country>/<place>/<facility>, for example de/fra/fra1",
         ),
         (
-            "site = \"eu-dev-1\"",
-            "site = \"eu-dev-3\"",
+            "site = \"de/fra/fra1\"",
+            "site = \"de/fra/fra3\"",
             "site must be this node's site in `members`",
+        ),
+        (
+            "fr/par/par1",
+            "eu/par/par1",
+            "members[1].site must begin with the code of a country (ISO 3166-1, lower case): the name of a region is none",
+        ),
+        (
+            "[tls]",
+            "[placement]\npolicy = \"EU28\"\n[tls]",
+            "placement.policy must be EU27 or EEA",
         ),
         ("2222\"", "22\"", "members[0].spki_sha256 must be 64 hex digits"),
         (
@@ -170,7 +186,7 @@ fn more_members_than_voters_are_for_joining_only() {
     let mut text = GOOD.to_owned();
     for id in 3..=8 {
         text += &format!(
-            "[[members]]\nnode_id = {id}\nclient = \"n{id}:1\"\npeer = \"n{id}:2\"\nspki_sha256 = \"{}\"\nsite = \"s\"\n",
+            "[[members]]\nnode_id = {id}\nclient = \"n{id}:1\"\npeer = \"n{id}:2\"\nspki_sha256 = \"{}\"\nsite = \"de/a/a\"\n",
             id.to_string().repeat(64)
         );
     }

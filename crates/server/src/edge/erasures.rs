@@ -340,6 +340,8 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::WrongChunk
         | Rejection::WrongDigest
         | Rejection::KeyNotFenced
-        | Rejection::TooFewHolders => ApiError::internal("an erasure was refused"),
+        | Rejection::TooFewHolders
+        | Rejection::SiteMalformed
+        | Rejection::SiteOutside => ApiError::internal("an erasure was refused"),
     }
 }

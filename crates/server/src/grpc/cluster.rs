@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control::{self, Command, NodeRow, NodeState, Rejection, Reply};
+use eunoe_core::placement::{Site, SiteError};
 use eunoe_proto::cluster as proto;
 use eunoe_proto::cluster::cluster_service_server::ClusterService;
 use eunoe_raft::{GroupHandle, Node};
@@ -14,10 +15,15 @@ use tonic::{Request, Response, Status};
 
 use super::auth;
 use super::status::{Faults, to_status};
+use crate::clock;
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
 use crate::peer::{GroupChange, PeerClient, PeerState};
+use crate::placement::allowed;
+
+/// The reason of a refusal for where a node stands.
+const PLACEMENT: &str = "PLACEMENT";
 
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(150);
@@ -65,9 +71,10 @@ impl Cluster {
     }
 
     async fn status(&self) -> ApiResult<proto::GetStatusResponse> {
-        let (epoch, version) = self
-            .control()
-            .with_view(|view| Ok::<_, Fault>((control::epoch(view)?, control::cluster_version(view)?)))??;
+        let (epoch, version, policy) = self.control().with_view(|view| {
+            let policy = control::placement_policy(view)?;
+            Ok::<_, Fault>((control::epoch(view)?, control::cluster_version(view)?, policy))
+        })??;
         let log = self.operator.log.stats();
         Ok(proto::GetStatusResponse {
             node_id: self.control().node_id().0,
@@ -81,6 +88,7 @@ impl Cluster {
             log_disk_bytes: self.operator.log.disk_bytes(),
             log_syncs: log.syncs,
             log_records: log.records,
+            placement_policy: policy.map(|policy| policy.name().into()).unwrap_or_default(),
         })
     }
 
@@ -179,9 +187,24 @@ impl Cluster {
             })
     }
 
+    /// Whether the cluster's placement policy allows the node. `apply` decides; this says which rule it is.
+    fn judge(&self, row: &NodeRow) -> ApiResult<()> {
+        let policy = self.control().with_view(control::placement_policy)??;
+        let (Some(policy), Ok(site)) = (policy, Site::parse(&row.site)) else {
+            return Ok(());
+        };
+        allowed(policy, &site).map_err(|refusal| ApiError {
+            field: Some("site".into()),
+            ..ApiError::new(ErrorCode::FailedPrecondition, PLACEMENT, refusal.to_string())
+        })
+    }
+
     async fn add(&self, request: proto::AddNodeRequest) -> ApiResult<proto::AddNodeResponse> {
         let row = new_node(request)?;
-        self.propose(&Command::AdmitNode(row.clone())).await?;
+        self.judge(&row)?;
+        let time = clock::now();
+        let node = row.clone();
+        self.propose(&Command::AdmitNode { time, node }).await?;
         let node = Node {
             address: row.peer_address.clone(),
             spki_sha256: row.spki_sha256,
@@ -281,6 +304,11 @@ fn refused(rejection: Rejection) -> ApiError {
             )
         },
         Rejection::NoSuchNode => ApiError::not_found("node_id", "no such node"),
+        Rejection::SiteOutside => ApiError {
+            field: Some("site".into()),
+            ..ApiError::precondition(PLACEMENT, "the placement policy does not allow the site")
+        },
+        Rejection::SiteMalformed => ApiError::invalid("site", SiteError::Shape.rule()),
         Rejection::GenesisDone
         | Rejection::NoGenesis
         | Rejection::PagesMissing
@@ -306,7 +334,6 @@ fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
     for (field, value) in [
         ("client_address", &request.client_address),
         ("peer_address", &request.peer_address),
-        ("site", &request.site),
     ] {
         if !(1..=256).contains(&value.len()) {
             return Err(invalid(field, "must have 1 to 256 bytes"));
@@ -314,12 +341,13 @@ fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
     }
     let spki_sha256 =
         hex::bytes(&request.spki_sha256).ok_or_else(|| invalid("spki_sha256", "must be 64 hex digits"))?;
+    let site = Site::parse(&request.site).map_err(|error| invalid("site", error.rule()))?;
     Ok(NodeRow {
         id: NodeId(request.node_id),
         client_address: request.client_address,
         peer_address: request.peer_address,
         spki_sha256,
-        site: request.site,
+        site: site.to_string(),
         state: NodeState::Admitted,
     })
 }

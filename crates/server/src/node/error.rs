@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use eunoe_core::placement::Refusal;
 use eunoe_custody::KeyringError;
 use eunoe_raft::{MembershipError, StartError};
 use eunoe_types::{Fault, NodeId};
@@ -25,6 +26,12 @@ pub enum NodeError {
     /// The first members were refused.
     #[error("a group could not begin: {0}")]
     Founding(#[source] MembershipError),
+    /// A member stands where the placement policy does not allow it.
+    #[error("the realm cannot begin: the placement policy does not allow the site of a member")]
+    FoundingOutside,
+    /// The cluster's placement policy does not allow this node's site.
+    #[error("the cluster does not allow this node: {0}")]
+    Misplaced(Box<Refusal>),
     /// The depth of the key trees is wrong.
     #[error("the depth of the key trees is out of its range")]
     Levels,

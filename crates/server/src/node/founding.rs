@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::control::{self, NodeRow, NodeState, Reply};
+use eunoe_core::control::{self, NodeRow, NodeState, Rejection, Reply};
 use eunoe_crypto::{Entropy, Levels, OsEntropy};
 use eunoe_custody::{PreparedGenesis, prepare_genesis};
 use eunoe_raft::{GroupHandle, MembershipError, Node};
@@ -134,7 +134,7 @@ fn node_row(member: &Member) -> NodeRow {
         client_address: member.client.clone(),
         peer_address: member.peer.clone(),
         spki_sha256: member.spki_sha256,
-        site: member.site.clone(),
+        site: member.site.to_string(),
         state: NodeState::Admitted,
     }
 }
@@ -184,6 +184,9 @@ async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
                 return Ok(());
             }
         };
+        if let Reply::Rejected(Rejection::SiteMalformed | Rejection::SiteOutside) = reply {
+            return Err(NodeError::FoundingOutside);
+        }
         if let Reply::Rejected(rejection) = reply {
             // Another attempt was faster, or this one is from a leader that was deposed.
             tracing::info!(?rejection, "another node begins the realm");
@@ -204,7 +207,7 @@ fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
         config.realm,
         levels,
         facts,
-        nodes,
+        (nodes, config.placement),
         &mut OsEntropy,
     )?)
 }

@@ -8,6 +8,7 @@ mod error;
 mod founding;
 mod lease;
 mod peers;
+mod placement;
 mod services;
 mod shared;
 mod unsealing;
@@ -19,7 +20,7 @@ use eunoe_core::Machine;
 use eunoe_core::control::{self, ControlMachine};
 use eunoe_core::data::DataMachine;
 use eunoe_raft::{NodeParts, RaftConfig, RaftNode};
-use eunoe_types::GroupId;
+use eunoe_types::{Fault, GroupId};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,7 +30,6 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::grpc::Operator;
 use crate::peer::GrpcTransport;
-use crate::tls::PeerEntry;
 use disk::Disk;
 pub use disk::{LOG_DIR, STATE_DIR};
 pub use error::NodeError;
@@ -144,7 +144,7 @@ async fn life(
 }
 
 fn signal_fault(error: std::io::Error) -> NodeError {
-    eunoe_types::Fault::io("listen to signals", error).into()
+    Fault::io("listen to signals", error).into()
 }
 
 /// Everything up to the moment when the node can serve.
@@ -215,26 +215,17 @@ fn operator(shared: &Arc<Shared>) -> Result<Operator, NodeError> {
     })
 }
 
-/// Keeps the directory of peers as the control group has it.
+/// Keeps the directory of peers and the placement policy as the control group has them.
 async fn follow_members(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
     let mut applied = control.watch_applied();
     loop {
         applied.mark_unchanged();
-        let nodes = control.with_view(control::nodes)??;
+        let (policy, nodes) = control
+            .with_view(|view| Ok::<_, Fault>((control::placement_policy(view)?, control::nodes(view)?)))??;
+        placement::follow(&shared, policy)?;
         if !nodes.is_empty() {
-            let admitted = nodes
-                .into_iter()
-                .filter(|node| node.state != control::NodeState::Removed);
-            shared.directory.replace(admitted.map(|node| {
-                (
-                    node.id,
-                    PeerEntry {
-                        address: node.peer_address,
-                        spki_sha256: node.spki_sha256,
-                    },
-                )
-            }));
+            shared.directory.replace(placement::entries(nodes)?);
         }
         if applied.changed().await.is_err() {
             return Ok(());

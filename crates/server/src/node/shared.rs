@@ -55,7 +55,7 @@ impl Shared {
     pub(super) fn new(config: Config, disk: &Disk) -> Result<Arc<Self>, NodeError> {
         let material = TlsMaterial::load(&config)?;
         let issuer = config.oidc.as_ref().map(Issuer::load).transpose()?;
-        let directory = PeerDirectory::new(config.peer_entries());
+        let directory = PeerDirectory::new(config.placement, config.peer_entries());
         let links = PeerLinks::new(material.clone(), directory.clone());
         let locking = if config.development {
             Locking::BestEffort

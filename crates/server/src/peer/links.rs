@@ -80,7 +80,8 @@ impl PeerLinks {
         &self.inner.directory
     }
 
-    /// The connection to `node`; refused if it is not admitted, or not with the key `pinned`.
+    /// The connection to `node`; refused if it is not admitted, stands where the placement policy does not
+    /// allow it, or has not the key `pinned`.
     pub(super) fn link(
         &self,
         node: NodeId,
@@ -106,10 +107,11 @@ impl PeerLinks {
 
 impl Inner {
     fn open(&self, node: NodeId, entry: PeerEntry) -> Result<Link, TransportError> {
-        let connector = PeerConnector::new(&self.material, node, &entry).map_err(|error| {
-            tracing::error!(%node, %error, "the TLS of a connection to a peer cannot be set up");
-            TransportError::Unreachable
-        })?;
+        let connector =
+            PeerConnector::new(&self.material, self.directory.clone(), node, &entry).map_err(|error| {
+                tracing::error!(%node, %error, "the TLS of a connection to a peer cannot be set up");
+                TransportError::Unreachable
+            })?;
         let channel = Endpoint::from_static(ENDPOINT)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

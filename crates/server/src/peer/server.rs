@@ -83,7 +83,7 @@ pub struct AdmittedOnly(PeerDirectory);
 impl Interceptor for AdmittedOnly {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let peer = identity(&request)?;
-        if self.0.admits(peer.node, &peer.spki_sha256) {
+        if self.0.admits(&peer) {
             Ok(request)
         } else {
             Err(Status::permission_denied("the node is not admitted"))
@@ -108,7 +108,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerServer<R, H> {
 
     /// Ends when the caller is no longer admitted: what ends its streams.
     fn refused(&self, peer: PeerIdentity) -> BoxFuture<'static, ()> {
-        self.directory.refused(peer.node, peer.spki_sha256)
+        self.directory.refused(peer)
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::transport::Uri;
 use tower::Service;
 
 use super::verifier::{OwnCertificate, PinnedServer};
-use super::{PeerEntry, PeerIdentity, TlsConnection, TlsError, TlsMaterial, cover, identity};
+use super::{PeerDirectory, PeerEntry, PeerIdentity, TlsConnection, TlsError, TlsMaterial, cover, identity};
 use eunoe_types::NodeId;
 
 /// Name and connection may take so long together.
@@ -52,16 +52,25 @@ pub(crate) struct PeerConnector {
 
 impl PeerConnector {
     /// A connector to `node` as `entry` describes it.
-    pub(crate) fn new(material: &TlsMaterial, node: NodeId, entry: &PeerEntry) -> Result<Self, TlsError> {
+    pub(crate) fn new(
+        material: &TlsMaterial,
+        directory: PeerDirectory,
+        node: NodeId,
+        entry: &PeerEntry,
+    ) -> Result<Self, TlsError> {
         let realm = material.realm();
         let expected = PeerIdentity {
             node,
             spki_sha256: entry.spki_sha256,
+            site: entry.site,
         };
         let verifier = PinnedServer {
             material: material.clone(),
             expected,
-            admit: Arc::new(move |certificate| identity::peer(certificate?, realm).ok()),
+            admit: Arc::new(move |certificate| {
+                let peer = identity::peer(certificate?, realm).ok()?;
+                directory.admits(&peer).then_some(peer)
+            }),
         };
         let mut config = ClientConfig::builder_with_provider(Arc::clone(material.provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?

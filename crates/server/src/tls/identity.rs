@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm, Role, TenantId};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -92,6 +93,8 @@ pub struct PeerIdentity {
     pub node: NodeId,
     /// The key that it showed.
     pub spki_sha256: SpkiHash,
+    /// Where it says that it stands.
+    pub site: Site,
 }
 
 /// Why a certificate names nobody. No text of the certificate is repeated.
@@ -106,6 +109,9 @@ pub enum IdentityError {
     /// The URI is not a SPIFFE id of this realm.
     #[error("the certificate is not of this realm")]
     Realm,
+    /// A node's site is not well-formed, or not in its one spelling.
+    #[error("the certificate does not name a site, as <country>/<place>/<facility>")]
+    Site,
     /// The path of the URI does not name what may connect here.
     #[error("the certificate does not name a known kind of caller")]
     Path,
@@ -121,13 +127,14 @@ pub(super) fn client(certificate: &[u8], realm: Realm) -> Result<ClientIdentity,
     client_path(path(uri(&parse(certificate)?)?, realm)?)
 }
 
-/// Reads a node's certificate: `spiffe://<realm>/node/<id>`.
+/// Reads a node's certificate: `spiffe://<realm>/site/<country>/<place>/<facility>/node/<id>`.
 pub(super) fn peer(certificate: &[u8], realm: Realm) -> Result<PeerIdentity, IdentityError> {
     let parsed = parse(certificate)?;
-    let node = node_path(path(uri(&parsed)?, realm)?)?;
+    let (site, node) = node_path(path(uri(&parsed)?, realm)?)?;
     Ok(PeerIdentity {
         node,
         spki_sha256: Sha256::digest(parsed.public_key().raw).into(),
+        site,
     })
 }
 
@@ -190,12 +197,15 @@ fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
     })
 }
 
-fn node_path(path: &str) -> Result<NodeId, IdentityError> {
-    let id = path.strip_prefix("node/").ok_or(IdentityError::Path)?;
-    // One spelling per node: digits only, no leading zero (which also leaves out node 0).
+fn node_path(path: &str) -> Result<(Site, NodeId), IdentityError> {
+    let path = path.strip_prefix("site/").ok_or(IdentityError::Path)?;
+    let (text, id) = path.split_once("/node/").ok_or(IdentityError::Path)?;
+    let site = Site::parse(text).ok().filter(|site| site.as_str() == text);
+    let site = site.ok_or(IdentityError::Site)?;
+    // One spelling per node, as per site: digits only, no leading zero (which also leaves out node 0).
     let canonical = id.bytes().all(|byte| byte.is_ascii_digit()) && !id.starts_with('0');
     let id = id.parse().ok().filter(|_| canonical).ok_or(IdentityError::Path)?;
-    Ok(NodeId(id))
+    Ok((site, NodeId(id)))
 }
 
 #[cfg(test)]
@@ -208,7 +218,7 @@ mod tests {
         client_path(path(uri, REALM)?)
     }
 
-    fn read_node(uri: &str) -> Result<NodeId, IdentityError> {
+    fn read_node(uri: &str) -> Result<(Site, NodeId), IdentityError> {
         node_path(path(uri, REALM)?)
     }
 
@@ -265,19 +275,32 @@ mod tests {
 
     #[test]
     fn a_node_has_one_spelling() {
-        assert_eq!(read_node(&format!("spiffe://{REALM}/node/7")), Ok(NodeId(7)));
-        for rest in [
-            "node/0",
-            "node/07",
-            "node/+7",
-            "node/",
-            "node/7/",
-            "node/18446744073709551616",
-            "tenant/*/role/agent",
+        let site = Site::parse("de/fra/fra1").unwrap();
+        assert_eq!(
+            read_node(&format!("spiffe://{REALM}/site/de/fra/fra1/node/7")),
+            Ok((site, NodeId(7)))
+        );
+        for (rest, error) in [
+            ("site/de/fra/fra1/node/0", IdentityError::Path),
+            ("site/de/fra/fra1/node/07", IdentityError::Path),
+            ("site/de/fra/fra1/node/+7", IdentityError::Path),
+            ("site/de/fra/fra1/node/", IdentityError::Path),
+            ("site/de/fra/fra1/node/7/", IdentityError::Path),
+            ("site/de/fra/fra1/node/18446744073709551616", IdentityError::Path),
+            ("site/de/fra/fra1/node/1/node/7", IdentityError::Path),
+            ("site/de/fra/fra1", IdentityError::Path),
+            ("node/7", IdentityError::Path),
+            ("tenant/*/role/agent", IdentityError::Path),
+            ("site/DE/fra/fra1/node/7", IdentityError::Site),
+            // An alias is not the one spelling.
+            ("site/el/ath/ath1/node/7", IdentityError::Site),
+            ("site/eu-central-2/node/7", IdentityError::Site),
+            ("site/eu/central/2/node/7", IdentityError::Site),
+            ("site/de/fra/node/7", IdentityError::Site),
         ] {
             assert_eq!(
                 read_node(&format!("spiffe://{REALM}/{rest}")),
-                Err(IdentityError::Path),
+                Err(error),
                 "{rest}"
             );
         }

@@ -102,7 +102,7 @@ impl Acceptor<PeerIdentity> {
         let realm = material.realm();
         let admit = move |certificate: Option<&[u8]>| {
             let peer = identity::peer(certificate?, realm).ok()?;
-            directory.admits(peer.node, &peer.spki_sha256).then_some(peer)
+            directory.admits(&peer).then_some(peer)
         };
         Self::new(material, limits, true, Arc::new(admit))
     }

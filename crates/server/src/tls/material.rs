@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -44,6 +45,9 @@ pub enum TlsError {
     /// The node's own certificate names another node.
     #[error("the node's own certificate is for node {0}")]
     OtherNode(NodeId),
+    /// The node's own certificate names another site.
+    #[error("the node's own certificate is for site {0}, not for the one in `site`")]
+    OtherSite(Site),
     /// The node's own key is not the one that the members expect.
     #[error("the node's own key is not the one in `members`")]
     OtherKey,
@@ -82,6 +86,9 @@ impl TlsMaterial {
         let (loaded, own) = files.parse(&config.tls, config.realm, &provider)?;
         if own.node != config.node_id {
             return Err(TlsError::OtherNode(own.node));
+        }
+        if own.site != config.site {
+            return Err(TlsError::OtherSite(own.site));
         }
         if config
             .member(own.node)

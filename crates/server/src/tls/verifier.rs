@@ -108,7 +108,7 @@ impl<I> ClientCertVerifier for AdmittedClients<I> {
     }
 }
 
-/// The connecting side: a chain to the authority, and exactly this node with this key.
+/// The connecting side: a chain to the authority, and exactly this node with this key at this site.
 ///
 /// The host name is not looked at: the pinned key says more, and addresses may change.
 pub(super) struct PinnedServer {

@@ -120,7 +120,7 @@ async fn certificates_that_name_nobody_end_the_handshake() {
         ("another realm", authority.issue(&[other_realm])),
         ("no such role", authority.client("tenant/acme/role/root")),
         ("no tenant's name", authority.client("tenant/A/role/agent")),
-        ("a node", authority.client("node/1")),
+        ("a node", authority.client("site/de/fra/fra1/node/1")),
     ] {
         let error = server.ask(&issued, &[&TLS13]).await.expect_err(what);
         assert!(error.contains("AccessDenied"), "{what}: {error}");

@@ -3,4 +3,5 @@
 
 mod clients;
 mod peers;
+mod placement;
 mod support;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use eunoe_core::placement::Policy;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
@@ -165,27 +166,33 @@ fn state() -> PeerState {
 }
 
 /// Node 1 serves, node 2 calls.
-struct Pair {
-    server: Node,
-    caller: Node,
+pub(crate) struct Pair {
+    pub(crate) authority: Authority,
+    pub(crate) server: Node,
+    pub(crate) caller: Node,
     /// As node 1 sees the world.
-    admitted: PeerDirectory,
+    pub(crate) admitted: PeerDirectory,
     /// As node 2 does.
-    known: PeerDirectory,
+    pub(crate) known: PeerDirectory,
     echo: Echo,
     handler: Arc<Handler>,
-    client: PeerClient,
+    pub(crate) client: PeerClient,
     transport: GrpcTransport,
     _stop: DropGuard,
 }
 
 impl Pair {
     async fn new() -> Self {
+        Self::at(Policy::Eu27, ["de/fra/fra1"; 2]).await
+    }
+
+    /// Where the server and the caller stand, and what both allow.
+    pub(crate) async fn at(policy: Policy, [server, caller]: [&str; 2]) -> Self {
         let authority = Authority::new();
-        let mut server = Node::new(&authority, 1).await;
-        let caller = Node::new(&authority, 2).await;
-        let admitted = PeerDirectory::new([server.entry(), caller.entry()]);
-        let known = PeerDirectory::new([server.entry(), caller.entry()]);
+        let mut server = Node::at(&authority, 1, server).await;
+        let caller = Node::at(&authority, 2, caller).await;
+        let admitted = PeerDirectory::new(policy, [server.entry(), caller.entry()]);
+        let known = PeerDirectory::new(policy, [server.entry(), caller.entry()]);
         let (echo, handler) = (Echo::default(), Arc::new(Handler::default()));
         let limits = HandshakeLimits::default();
         let acceptor = Acceptor::peers(&server.material(&authority), admitted.clone(), limits).unwrap();
@@ -199,6 +206,7 @@ impl Pair {
         let (client, transport) = (PeerClient::new(links.clone()), GrpcTransport::new(links));
         let _stop = stop.drop_guard();
         Self {
+            authority,
             server,
             caller,
             admitted,
@@ -235,7 +243,7 @@ impl Pair {
     }
 
     /// An append stream that is open, and what feeds it.
-    async fn append(
+    pub(crate) async fn append(
         &self,
     ) -> (
         mpsc::UnboundedSender<Bytes>,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use eunoe_core::placement::Site;
 use eunoe_server::config::Config;
 use eunoe_server::tls::{PeerEntry, TlsMaterial, spki_sha256};
 use eunoe_types::NodeId;
@@ -73,13 +74,12 @@ impl Authority {
         self.issue(&[format!("spiffe://{REALM}/{path}")])
     }
 
-    /// A channel to `address` as the holder of `issued`, connected when it is first used.
-    pub(crate) fn channel(
+    /// The TLS of a caller who holds `issued` and trusts this authority.
+    pub(crate) fn tls(
         &self,
-        address: SocketAddr,
         issued: &Issued,
         versions: &[&'static SupportedProtocolVersion],
-    ) -> Channel {
+    ) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -92,7 +92,17 @@ impl Authority {
             .with_client_auth_cert(chain, key)
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let tls = TlsConnector::from(Arc::new(config));
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// A channel to `address` as the holder of `issued`, connected when it is first used.
+    pub(crate) fn channel(
+        &self,
+        address: SocketAddr,
+        issued: &Issued,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Channel {
+        let tls = self.tls(issued, versions);
         let connector = tower::service_fn(move |_: Uri| {
             let tls = tls.clone();
             async move {
@@ -108,6 +118,7 @@ impl Authority {
 /// A node's certificate and where it listens.
 pub(crate) struct Node {
     pub(crate) id: NodeId,
+    pub(crate) site: Site,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) address: SocketAddr,
     pub(crate) issued: Issued,
@@ -115,10 +126,16 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn new(authority: &Authority, id: u64) -> Self {
+        Self::at(authority, id, "de/fra/fra1").await
+    }
+
+    /// A node whose certificate names this site.
+    pub(crate) async fn at(authority: &Authority, id: u64, site: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let issued = authority.issue(&[format!("spiffe://{REALM}/node/{id}")]);
+        let issued = authority.issue(&[format!("spiffe://{REALM}/site/{site}/node/{id}")]);
         Self {
+            site: Site::parse(site).unwrap(),
             id: NodeId(id),
             listener: Some(listener),
             address,
@@ -133,6 +150,7 @@ impl Node {
             PeerEntry {
                 address: self.address.to_string(),
                 spki_sha256,
+                site: self.site,
             },
         )
     }
@@ -163,7 +181,7 @@ impl Node {
             r#"
             node_id = {id}
             realm = "{REALM}"
-            site = "eu"
+            site = "{site}"
             data_dir = "{dir}"
             listen = {{ client = "127.0.0.1:0", peer = "127.0.0.1:0", admin = "127.0.0.1:0" }}
             tls = {{ ca = "{dir}/ca.pem", cert = "{dir}/cert.pem", key = "{dir}/key.pem" }}
@@ -172,9 +190,10 @@ impl Node {
             client = "localhost:1"
             peer = "{}"
             spki_sha256 = "{spki}"
-            site = "eu"
+            site = "{site}"
             "#,
-            self.address
+            self.address,
+            site = self.site
         );
         Config::parse(&text).unwrap()
     }

@@ -1,9 +1,13 @@
 //! Histories over few pages, keys and nodes, so that commands meet each other.
 
 use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName};
+use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+
+/// A day on which the country table is as it is today.
+const NOW: TimeMs = TimeMs(1_700_000_000_000);
 
 fn sealed() -> impl Strategy<Value = &'static [u8]> {
     select(vec![&b""[..], b"\x00", b"sealed", &[0xff; 200]])
@@ -24,7 +28,14 @@ fn stage() -> impl Strategy<Value = Command<'static>> {
 }
 
 fn node() -> impl Strategy<Value = NodeRow> {
-    let site = select(vec!["fra-1", "", "a \"site\"\\ in Köln\n"]);
+    let site = select(vec![
+        "de/fra/fra1",
+        "gp/bt/bt1",
+        "de/fra/fra2",
+        "ch/zrh/zrh1",
+        "eu-central-2",
+        "el/ath/a1",
+    ]);
     // A command's own state means nothing: whoever is admitted is admitted.
     let state = select(vec![NodeState::Admitted, NodeState::Removed]);
     (1u64..5, select(vec!["a:1", "b:2"]), site, state).prop_map(|(id, address, site, state)| NodeRow {
@@ -55,10 +66,15 @@ fn genesis() -> impl Strategy<Value = Genesis> {
             index: 0,
         },
     ];
+    // Mostly good nodes: one that the policy does not allow keeps the realm from beginning.
+    let good = node().prop_filter("an allowed site", |node| ["de", "gp"].contains(&&node.site[..2]));
     (
         0u64..2,
         subsequence(names, 0..=2),
-        prop::collection::vec(node(), 0..4),
+        prop_oneof![
+            9 => prop::collection::vec(good, 0..4),
+            1 => prop::collection::vec(node(), 0..4),
+        ],
     )
         .prop_map(|(attempt, pages, nodes)| Genesis {
             realm: Realm([0xa0; 16]),
@@ -67,8 +83,9 @@ fn genesis() -> impl Strategy<Value = Genesis> {
             levels: 2,
             root_commit: [attempt as u8; 32],
             data_groups: 4,
-            time: TimeMs(1_000),
+            time: NOW,
             nodes,
+            policy: Policy::Eu27,
         })
 }
 
@@ -118,7 +135,7 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         1 => stage(),
         1 => genesis().prop_map(Command::Genesis),
         6 => create_keys(),
-        2 => node().prop_map(Command::AdmitNode),
+        2 => node().prop_map(|node| Command::AdmitNode { time: NOW, node }),
         1 => (1u64..6).prop_map(|node| Command::RemoveNode(NodeId(node))),
         3 => grant(),
         // Version 2 is unknown to this release, and unknown versions are faults.

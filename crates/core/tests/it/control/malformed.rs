@@ -79,6 +79,7 @@ fn a_version_that_this_release_does_not_know_stops_the_node() {
         data_groups: 1,
         time: eunoe_types::TimeMs(1),
         nodes: Vec::new(),
+        policy: eunoe_core::placement::Policy::Eu27,
     };
     run(
         &ControlMachine,

@@ -2,5 +2,6 @@
 
 pub(crate) mod generate;
 mod malformed;
+mod placement;
 mod properties;
 mod transparency;

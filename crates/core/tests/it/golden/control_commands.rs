@@ -1,6 +1,7 @@
 //! Commands of the control group.
 
 use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName};
+use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
 
 use crate::support::table::{assert_golden, unhex};
@@ -9,7 +10,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("stage pages", "0101070201011f047061676502000000"),
     (
         "genesis",
-        "0102a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0070101011f0361616161616161616161616161616161616161616161616161616161616161610480d095ffbc310101116e6f64652e6578616d706c653a373430300a5b3a3a315d3a373430315151515151515151515151515151515151515151515151515151515151515151056672612d3101",
+        "0102a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0070101011f0361616161616161616161616161616161616161616161616161616161616161610480d095ffbc310101116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151510b64652f6672612f667261310101",
     ),
     (
         "create keys",
@@ -17,7 +18,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "admit a node",
-        "0104ac02116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151510c506172697320c3a92022782201",
+        "0104c8d195ffbc31ac02116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151511267702f62617373652d74657272652f62743101",
     ),
     ("grant the root", "0106019191919191919191919191919191919100"),
     ("remove a node", "0105ac02"),
@@ -50,7 +51,8 @@ fn genesis() -> Command<'static> {
         root_commit: [0x61; 32],
         data_groups: 4,
         time: TimeMs(1_700_000_000_000),
-        nodes: vec![node(1, "fra-1")],
+        nodes: vec![node(1, "de/fra/fra1")],
+        policy: Policy::Eu27,
     })
 }
 
@@ -105,7 +107,10 @@ pub(super) fn commands() -> Vec<(&'static str, Command<'static>)> {
         ("create keys", create_keys()),
         (
             "admit a node",
-            Command::AdmitNode(node(300, "Paris \u{e9} \"x\"")),
+            Command::AdmitNode {
+                time: TimeMs(1_700_000_000_200),
+                node: node(300, "gp/basse-terre/bt1"),
+            },
         ),
         (
             "grant the root",

@@ -17,6 +17,8 @@ const CONTROL: &[(&str, &str)] = &[
     ("NoSuchNode", "010305"),
     ("WrongEpoch", "010306"),
     ("WrongVersion", "010307"),
+    ("SiteMalformed", "010320"),
+    ("SiteOutside", "010321"),
 ];
 const DATA: &[(&str, &str)] = &[
     ("reply 0", "01010101"),
@@ -46,6 +48,8 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         Rejection::NoSuchNode,
         Rejection::WrongEpoch,
         Rejection::WrongVersion,
+        Rejection::SiteMalformed,
+        Rejection::SiteOutside,
     ];
     let plain = [
         ("done".to_owned(), Reply::Done),

@@ -1,0 +1,44 @@
+//! The control group's placement policy, as this node obeys it.
+
+use eunoe_core::control::{self, NodeRow};
+use eunoe_core::placement::{Policy, Site};
+use eunoe_types::{Fault, NodeId};
+
+use super::{NodeError, Shared};
+use crate::placement::allowed;
+use crate::tls::PeerEntry;
+
+/// Makes the cluster's policy the one that handshakes are judged by, from the moment on when it is known.
+///
+/// # Errors
+///
+/// If it does not allow this node's own site: the node must not go on.
+pub(super) fn follow(shared: &Shared, policy: Option<Policy>) -> Result<(), NodeError> {
+    let Some(policy) = policy else {
+        return Ok(());
+    };
+    allowed(policy, &shared.config.site).map_err(|refusal| NodeError::Misplaced(refusal.into()))?;
+    shared.directory.allow(policy);
+    Ok(())
+}
+
+/// The admitted nodes as the directory of peers holds them.
+///
+/// # Errors
+///
+/// If a row has a site that is none, which `apply` lets nobody write.
+pub(super) fn entries(nodes: Vec<NodeRow>) -> Result<Vec<(NodeId, PeerEntry)>, Fault> {
+    let admitted = nodes
+        .into_iter()
+        .filter(|node| node.state != control::NodeState::Removed);
+    let entry = |node: NodeRow| {
+        let site = Site::parse(&node.site).map_err(|_| Fault::broken("the site of a node is malformed"))?;
+        let entry = PeerEntry {
+            address: node.peer_address,
+            spki_sha256: node.spki_sha256,
+            site,
+        };
+        Ok((node.id, entry))
+    };
+    admitted.map(entry).collect()
+}
