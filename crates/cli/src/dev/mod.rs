@@ -20,6 +20,7 @@ use clap::{Args, Subcommand};
 
 use crate::args::{Global, seconds};
 use crate::failure::Failure;
+use run::Wanted;
 
 /// Nodes of a new cluster.
 const NODES_DEFAULT: u64 = 3;
@@ -36,6 +37,12 @@ pub(crate) struct DevArgs {
     /// Nodes of a new cluster [default: 3]; an existing one keeps its number
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=7))]
     nodes: Option<u64>,
+    /// Seconds from one epoch to the next, at which erased keys are destroyed [default: 60]; kept between runs
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    epoch_period: Option<u32>,
+    /// Seconds that a node may use keys without hearing from the others [default: 30]; kept between runs
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(5..=900))]
+    lease: Option<u32>,
     /// Return once the nodes serve, and leave them running
     #[arg(long)]
     detach: bool,
@@ -67,14 +74,23 @@ pub(crate) async fn run(global: &Global, arguments: DevArgs) -> Result<(), Failu
         dir,
         timeout,
         nodes,
+        epoch_period,
+        lease,
         detach,
         command,
     } = arguments;
-    if command.is_some() && (nodes.is_some() || detach) {
-        return Err(Failure::usage("--nodes and --detach belong to `eunoe dev` alone"));
+    let wanted = Wanted {
+        nodes,
+        epoch_period_s: epoch_period,
+        lease_s: lease,
+    };
+    if command.is_some() && (wanted != Wanted::default() || detach) {
+        return Err(Failure::usage(
+            "--nodes, --epoch-period, --lease and --detach belong to `eunoe dev` alone",
+        ));
     }
     match command {
-        None => run::run(global.output, &dir, nodes, detach, timeout).await,
+        None => run::run(global.output, &dir, wanted, detach, timeout).await,
         Some(DevCommand::Stop) => stop::run(global.output, &dir).await,
         Some(DevCommand::StartNode { ids, no_wait }) => {
             let patience = (!no_wait).then_some(timeout);

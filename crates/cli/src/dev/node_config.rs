@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::authority::{ca_name, cert_name, key_name};
-use super::layout::{Cluster, Layout, Node};
+use super::layout::{Cluster, Layout, Node, Pace};
 use crate::failure::Failure;
 use crate::files;
 
@@ -22,6 +22,7 @@ struct Config<'a> {
     tls: Tls,
     members: Vec<Member<'a>>,
     log: Log,
+    erasure: Pace,
 }
 
 #[derive(Serialize)]
@@ -89,6 +90,7 @@ fn config<'a>(layout: &Layout, cluster: &'a Cluster, node: &'a Node) -> Config<'
         },
         members: members.map(member).collect(),
         log: Log { level: "info" },
+        erasure: cluster.erasure,
     }
 }
 
@@ -124,6 +126,10 @@ mod tests {
         let cluster = Cluster {
             realm: "0f".repeat(16),
             data_groups: 4,
+            erasure: Pace {
+                epoch_period_s: 60,
+                lease_s: 30,
+            },
             nodes: vec![node(1, false, &[1]), node(2, true, &[1, 2])],
         };
         cluster
@@ -159,6 +165,10 @@ site = "eu-dev-1"
 
 [log]
 level = "info"
+
+[erasure]
+epoch_period_s = 60
+lease_s = 30
 "#,
             pin = "1".repeat(64)
         );

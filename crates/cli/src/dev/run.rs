@@ -17,17 +17,26 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::{self, Output};
 
+/// What the command line says about the cluster; nothing leaves it as it is, or makes the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) nodes: Option<u64>,
+    /// See [`super::layout::Pace`].
+    pub(super) epoch_period_s: Option<u32>,
+    pub(super) lease_s: Option<u32>,
+}
+
 /// Starts the cluster; in the foreground returns when it has been stopped.
 pub(super) async fn run(
     output: Output,
     dir: &Path,
-    nodes: Option<u64>,
+    wanted: Wanted,
     detach: bool,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let layout = Layout::at(dir)?;
     claim(&layout).await?;
-    let outcome = start_and_serve(output, &layout, nodes, detach, timeout).await;
+    let outcome = start_and_serve(output, &layout, wanted, detach, timeout).await;
     if detach && outcome.is_ok() {
         return Processes::update(&layout, |processes| {
             processes.supervisor = None;
@@ -42,12 +51,13 @@ pub(super) async fn run(
 async fn start_and_serve(
     output: Output,
     layout: &Layout,
-    nodes: Option<u64>,
+    wanted: Wanted,
     detach: bool,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let mut stop_asked = StopSignals::new()?;
-    let cluster = Cluster::open_or_make(layout, nodes, NODES_DEFAULT)?;
+    let mut cluster = Cluster::open_or_make(layout, wanted.nodes, NODES_DEFAULT)?;
+    cluster.set_pace(layout, wanted.epoch_period_s, wanted.lease_s)?;
     let mut children = Children::default();
     tokio::select! {
         started = start(layout, &cluster, &mut children, timeout) => started?,
