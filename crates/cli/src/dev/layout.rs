@@ -90,24 +90,38 @@ impl Layout {
 }
 
 /// What was asked for of a cluster.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) nodes: Option<u64>,
     /// One for each node, or none.
     pub(super) sites: Vec<String>,
     pub(super) policy: Option<String>,
-}
-
-impl Wanted {
-    /// Whether anything was asked for.
-    pub(super) fn says_something(&self) -> bool {
-        self.nodes.is_some() || !self.sites.is_empty() || self.policy.is_some()
-    }
+    pub(super) epoch_period_s: Option<u32>,
+    pub(super) lease_s: Option<u32>,
 }
 
 /// Where a node stands of which nothing was said.
 fn default_site(id: u64) -> String {
     format!("de/dev/dev-{id}")
+}
+
+/// How fast erasures go on: the same in every node's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pace {
+    /// Seconds from one epoch to the next.
+    pub(super) epoch_period_s: u32,
+    /// Seconds that a node may use keys without hearing from the others.
+    pub(super) lease_s: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            epoch_period_s: 60,
+            lease_s: 30,
+        }
+    }
 }
 
 /// What the cluster consists of.
@@ -119,6 +133,8 @@ pub(super) struct Cluster {
     pub(super) data_groups: u32,
     /// Where nodes may stand: the name of a placement policy.
     pub(super) policy: String,
+    #[serde(default)]
+    pub(super) erasure: Pace,
     /// In the order of their ids; an id is never used again.
     pub(super) nodes: Vec<Node>,
 }
@@ -205,10 +221,29 @@ impl Cluster {
             realm,
             data_groups: DATA_GROUPS,
             policy: wanted.policy.clone().unwrap_or_else(|| POLICY_DEFAULT.to_owned()),
+            erasure: Pace::default(),
             nodes,
         };
         cluster.write(layout)?;
         Ok(cluster)
+    }
+
+    /// Takes what is given of the pace; nodes follow it when they are started.
+    pub(super) fn set_pace(
+        &mut self,
+        layout: &Layout,
+        epoch_period_s: Option<u32>,
+        lease_s: Option<u32>,
+    ) -> Result<(), Failure> {
+        let pace = Pace {
+            epoch_period_s: epoch_period_s.unwrap_or(self.erasure.epoch_period_s),
+            lease_s: lease_s.unwrap_or(self.erasure.lease_s),
+        };
+        if pace == self.erasure {
+            return Ok(());
+        }
+        self.erasure = pace;
+        self.write(layout)
     }
 
     /// Gives a new node an id, addresses and a certificate for its site. Written at once: an id that was given away
@@ -318,6 +353,21 @@ mod tests {
         assert_eq!(Cluster::open_or_make(&layout, &Wanted::default()).unwrap(), made);
         let error = Cluster::open_or_make(&layout, &nodes(5)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_pace_that_was_given_is_kept_until_another_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::at(folder.path()).unwrap();
+        let mut cluster = Cluster::open_or_make(&layout, Some(1), 3).unwrap();
+        let pace = |cluster: &Cluster| (cluster.erasure.epoch_period_s, cluster.erasure.lease_s);
+        assert_eq!(pace(&cluster), (60, 30));
+        cluster.set_pace(&layout, Some(3_600), None).unwrap();
+        cluster.set_pace(&layout, None, Some(5)).unwrap();
+        let (_, mut cluster) = Layout::existing(folder.path()).unwrap();
+        assert_eq!(pace(&cluster), (3_600, 5));
+        cluster.set_pace(&layout, None, None).unwrap();
+        assert_eq!(pace(&cluster), (3_600, 5));
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub(crate) struct DevArgs {
     /// Where nodes of a new cluster may stand [default: EU27]
     #[arg(long, value_parser = ["EU27", "EEA"])]
     policy: Option<String>,
+    /// Seconds from one epoch to the next, at which erased keys are destroyed [default: 60]; kept between runs
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    epoch_period: Option<u32>,
+    /// Seconds that a node may use keys without hearing from the others [default: 30]; kept between runs
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(5..=900))]
+    lease: Option<u32>,
     /// Return once the nodes serve, and leave them running
     #[arg(long)]
     detach: bool,
@@ -80,13 +86,22 @@ pub(crate) async fn run(global: &Global, arguments: DevArgs) -> Result<(), Failu
         nodes,
         site: sites,
         policy,
+        epoch_period,
+        lease,
         detach,
         command,
     } = arguments;
-    let wanted = Wanted { nodes, sites, policy };
-    if command.is_some() && (wanted.says_something() || detach) {
+    let wanted = Wanted {
+        nodes,
+        sites,
+        policy,
+        epoch_period_s: epoch_period,
+        lease_s: lease,
+    };
+    if command.is_some() && (wanted != Wanted::default() || detach) {
         return Err(Failure::usage(
-            "--nodes, --site, --policy and --detach before a command belong to `eunoe dev` alone",
+            "--nodes, --site, --policy, --epoch-period, --lease and --detach before a command belong to \
+             `eunoe dev` alone",
         ));
     }
     match command {

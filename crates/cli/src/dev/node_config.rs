@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::authority::{ca_name, cert_name, key_name};
-use super::layout::{Cluster, Layout, Node};
+use super::layout::{Cluster, Layout, Node, Pace};
 use crate::failure::Failure;
 use crate::files;
 
@@ -23,6 +23,7 @@ struct Config<'a> {
     tls: Tls,
     members: Vec<Member<'a>>,
     log: Log,
+    erasure: Pace,
 }
 
 #[derive(Serialize)]
@@ -98,6 +99,7 @@ fn config<'a>(layout: &Layout, cluster: &'a Cluster, node: &'a Node) -> Config<'
         },
         members: members.map(member).collect(),
         log: Log { level: "info" },
+        erasure: cluster.erasure,
     }
 }
 
@@ -134,6 +136,10 @@ mod tests {
             realm: "0f".repeat(16),
             data_groups: 4,
             policy: "EU27".to_owned(),
+            erasure: Pace {
+                epoch_period_s: 60,
+                lease_s: 30,
+            },
             nodes: vec![node(1, false, &[1]), node(2, true, &[1, 2])],
         };
         cluster
@@ -172,6 +178,10 @@ site = "de/dev/dev-1"
 
 [log]
 level = "info"
+
+[erasure]
+epoch_period_s = 60
+lease_s = 30
 "#,
             pin = "1".repeat(64)
         );

@@ -46,7 +46,8 @@ async fn start_and_serve(
     timeout: Duration,
 ) -> Result<(), Failure> {
     let mut stop_asked = StopSignals::new()?;
-    let cluster = Cluster::open_or_make(layout, wanted)?;
+    let mut cluster = Cluster::open_or_make(layout, wanted)?;
+    cluster.set_pace(layout, wanted.epoch_period_s, wanted.lease_s)?;
     let mut children = Children::default();
     tokio::select! {
         started = start(layout, &cluster, &mut children, timeout) => started?,

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use authority::Authority;
-use service::{Erasures, Ladder, Step, at};
+use service::{Erasures, Ladder, Step, at, to};
 
 /// The id that the pretended node gives first.
 const FIRST: &str = "00000000000000000000000000000001";
@@ -126,9 +126,9 @@ fn waiting_for_destruction_outlives_broken_streams() {
     let cluster = Cluster::start();
     cluster.ladder.climb([
         Step::Break,
-        Step::To(first(ErasureState::Rekeyed)),
+        to(first(ErasureState::Rekeyed)),
         Step::End,
-        Step::To(first(ErasureState::Destroyed)),
+        to(first(ErasureState::Destroyed)),
     ]);
     let erase = ["subject", "erase", "v", "--wait", "destroyed", "--urgent"];
     let printed = cluster.lines("platform.toml", &erase);
@@ -142,7 +142,7 @@ fn waiting_for_destruction_outlives_broken_streams() {
 #[test]
 fn when_the_time_is_over_the_command_fails_and_names_the_missing_nodes() {
     let cluster = Cluster::start();
-    cluster.ladder.climb([Step::To(first(ErasureState::Rekeyed))]);
+    cluster.ladder.climb([to(first(ErasureState::Rekeyed))]);
     let erase = ["subject", "erase", "v", "--wait", "destroyed", "--timeout", "3"];
     let output = cluster.run("platform.toml", "json", &erase);
     assert_eq!(output.status.code(), Some(1));
@@ -242,7 +242,7 @@ fn erasures_are_shown_listed_and_followed() {
         assert_eq!(ids, expected);
     }
     let destroyed = at("b", ErasureState::Destroyed, ErasureKind::Conversation);
-    cluster.ladder.climb([Step::To(destroyed)]);
+    cluster.ladder.climb([to(destroyed)]);
     let watched = cluster.lines("platform.toml", &["erasure", "watch", "b"]);
     let steps: Vec<_> = watched.iter().map(|line| &line["status"]).collect();
     assert_eq!(steps, ["REKEYED", "DESTROYED"]);

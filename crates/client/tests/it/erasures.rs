@@ -9,7 +9,7 @@ use eunoe_client::{Client, ErrorCode, Waited};
 use futures::TryStreamExt as _;
 use tonic::Code;
 
-use crate::support::erasure::{Step, at};
+use crate::support::erasure::{Step, at, to};
 use crate::support::{Cluster, status};
 
 fn request(target: Target, request_id: &str) -> RequestErasureRequest {
@@ -113,13 +113,13 @@ async fn a_watch_tells_each_step_once_whatever_its_nodes_do() {
     cluster.ladder.put(subject(ErasureState::Fenced));
     cluster.ladder.climb([
         Step::Break,
-        Step::To(subject(ErasureState::Rekeyed)),
+        to(subject(ErasureState::Rekeyed)),
         Step::End,
         // This node is behind the one before.
-        Step::To(subject(ErasureState::Fenced)),
-        Step::To(destroyed_but_for_node_3()),
+        to(subject(ErasureState::Fenced)),
+        to(destroyed_but_for_node_3()),
         Step::Break,
-        Step::To(subject(ErasureState::Destroyed)),
+        to(subject(ErasureState::Destroyed)),
     ]);
     assert_eq!(
         told(&cluster.client().await).await,
@@ -166,10 +166,9 @@ async fn a_watch_of_nothing_ends_with_the_reason() {
 async fn waiting_ends_at_the_state_that_was_asked_for_or_beyond_it() {
     let cluster = Cluster::start(1).await;
     cluster.ladder.put(subject(ErasureState::Requested));
-    cluster.ladder.climb([
-        Step::To(subject(ErasureState::Rekeyed)),
-        Step::To(destroyed_but_for_node_3()),
-    ]);
+    cluster
+        .ladder
+        .climb([to(subject(ErasureState::Rekeyed)), to(destroyed_but_for_node_3())]);
     let client = cluster.client().await;
     let wait = async |state, within| client.erasures().wait_for("e", state, within).await.unwrap();
     let long = Duration::from_secs(3_600);

@@ -15,11 +15,16 @@ use tonic::{Request, Response, Status};
 #[derive(Clone)]
 pub(crate) enum Step {
     /// The newest erasure becomes this one, and the watch sends it.
-    To(Erasure),
+    To(Box<Erasure>),
     /// The stream breaks.
     Break,
     /// The stream ends, though nothing is at its end.
     End,
+}
+
+/// The step to `erasure`.
+pub(crate) fn to(erasure: Erasure) -> Step {
+    Step::To(Box::new(erasure))
 }
 
 /// What the nodes share.
@@ -79,7 +84,9 @@ impl Ladder {
         let (state, kind) = match request.target {
             Some(Target::WholeTenant(_)) => (ErasureState::Requested, ErasureKind::Tenant),
             Some(Target::Subject(_)) => (ErasureState::Fenced, ErasureKind::Subject),
-            _ => (ErasureState::Fenced, ErasureKind::Conversation),
+            Some(Target::ConversationId(_) | Target::ConversationExternalRef(_)) | None => {
+                (ErasureState::Fenced, ErasureKind::Conversation)
+            }
         };
         let erasure = at(&id, state, kind);
         erasures.push((request.request_id.clone(), erasure.clone()));
@@ -101,7 +108,9 @@ pub(crate) fn at(id: &str, state: ErasureState, kind: ErasureKind) -> Erasure {
     let (missing_nodes, grade) = match state {
         ErasureState::Rekeyed => (vec![2, 3], ErasureGrade::Unspecified),
         ErasureState::Destroyed => (Vec::new(), ErasureGrade::Full),
-        _ => (Vec::new(), ErasureGrade::Unspecified),
+        ErasureState::Unspecified | ErasureState::Requested | ErasureState::Fenced => {
+            (Vec::new(), ErasureGrade::Unspecified)
+        }
     };
     Erasure {
         id: id.to_owned(),
@@ -196,8 +205,8 @@ impl ErasureService for Erasures {
                 let step = ladder.steps.lock().unwrap().pop_front();
                 match step {
                     Some(Step::To(next)) => {
-                        ladder.replace(next.clone());
-                        now = next;
+                        now = *next;
+                        ladder.replace(now.clone());
                     }
                     Some(Step::Break) => {
                         let _ = sender.send(Err(Status::unavailable("broken"))).await;
