@@ -100,6 +100,7 @@ async fn a_policy_that_comes_to_be_known_ends_what_is_open() {
     let (sender, mut answers) = pair.append().await;
     sender.unbounded_send(Bytes::from_static(b"1")).unwrap();
     assert_eq!(answers.next().await, Some(Ok(Bytes::from_static(b"1"))));
+    assert!(pair.client.ping(pair.server.id).await.is_ok());
     pair.admitted.allow(Policy::Eu27);
     let _ = sender.unbounded_send(Bytes::from_static(b"2"));
     assert!(!matches!(answers.next().await, Some(Ok(_))));
