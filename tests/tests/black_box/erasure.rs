@@ -16,9 +16,9 @@ const TENANT: &str = "demo";
 const PURPOSE: &str = "support";
 const MESSAGES: u64 = 12;
 /// Epochs begin only when somebody is in a hurry.
-const PATIENT: &str = "\n[erasure]\nepoch_period_s = 86400";
+const PATIENT: &[&str] = &["--epoch-period", "86400"];
 /// The shortest lease.
-const SHORT_LEASE: &str = "\n[erasure]\nepoch_period_s = 86400\nlease_s = 5";
+const SHORT_LEASE: &[&str] = &["--epoch-period", "86400", "--lease", "5"];
 
 fn visitor(name: &str) -> Participant {
     input::participant(ParticipantKind::Visitor, format!("visitor/{name}"))
@@ -109,7 +109,7 @@ async fn wait_for(client: &Client, id: &str, state: ErasureState) -> Erasure {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -177,7 +177,7 @@ async fn a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn destruction_names_the_silent_node_and_ends_when_it_spoke() {
     let mut cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -225,7 +225,7 @@ async fn destruction_names_the_silent_node_and_ends_when_it_spoke() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_slept_through_a_fence_wakes_to_it() {
     let cluster = Cluster::start_with(Setup {
-        limits: SHORT_LEASE,
+        arguments: SHORT_LEASE,
         ..Setup::default()
     })
     .await;
@@ -263,7 +263,7 @@ async fn a_node_that_slept_through_a_fence_wakes_to_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fence_survives_every_kill() {
     let mut cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -299,7 +299,7 @@ async fn a_fence_survives_every_kill() {
 #[tokio::test(flavor = "multi_thread")]
 async fn appends_that_race_with_a_fence_are_erased_or_refused() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -347,7 +347,7 @@ async fn appends_that_race_with_a_fence_are_erased_or_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_races_with_a_fence_ends_in_refusals() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -394,7 +394,7 @@ async fn a_stream_that_races_with_a_fence_ends_in_refusals() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tail_is_reset_by_a_fence_and_told_of_it() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -440,7 +440,7 @@ async fn a_tail_is_reset_by_a_fence_and_told_of_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_erased_alone() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;
@@ -477,7 +477,7 @@ async fn a_conversation_is_erased_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_goes_when_two_people_ask_and_leaves_the_others_alone() {
     let cluster = Cluster::start_with(Setup {
-        limits: PATIENT,
+        arguments: PATIENT,
         ..Setup::default()
     })
     .await;

@@ -359,7 +359,7 @@ mod tests {
     fn a_pace_that_was_given_is_kept_until_another_is_given() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path()).unwrap();
-        let mut cluster = Cluster::open_or_make(&layout, Some(1), 3).unwrap();
+        let mut cluster = Cluster::open_or_make(&layout, &nodes(1)).unwrap();
         let pace = |cluster: &Cluster| (cluster.erasure.epoch_period_s, cluster.erasure.lease_s);
         assert_eq!(pace(&cluster), (60, 30));
         cluster.set_pace(&layout, Some(3_600), None).unwrap();
