@@ -4,3 +4,4 @@ mod control;
 mod data;
 mod golden;
 mod support;
+mod txn;
