@@ -16,6 +16,9 @@ pub struct FencedKey {
     pub kid: Kid,
 }
 
+/// What a row is filed under in its leaf page, and the sealed row.
+pub type LeafRow = ([u8; 16], Vec<u8>);
+
 fn range(
     view: &dyn StateView,
     (from, to): (&[u8], &[u8]),
@@ -129,7 +132,7 @@ pub fn leaf_rows(
     (tree, page, generation): (u8, u32, u32),
     after: Option<&[u8; 16]>,
     rows_max: usize,
-) -> Result<Vec<([u8; 16], Vec<u8>)>, Fault> {
+) -> Result<Vec<LeafRow>, Fault> {
     let prefix = leaf_rows_prefix(tree, page, generation);
     let from = after.map_or_else(|| prefix.clone(), |tag| [&prefix[..], tag, &[0]].concat());
     let rows = range(view, (&from, &table::after_prefix(&prefix)), false, rows_max)?;

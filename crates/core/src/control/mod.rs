@@ -21,8 +21,8 @@ pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
 pub use epoch::chunk_digest;
 pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
 pub use erasure_query::{
-    FencedKey, erasure, erasures_of, expanding, fenced, holders, leaf_rows, missing_holders, pending_epoch,
-    sweep_is_due,
+    FencedKey, LeafRow, erasure, erasures_of, expanding, fenced, holders, leaf_rows, missing_holders,
+    pending_epoch, sweep_is_due,
 };
 pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
 pub use query::{

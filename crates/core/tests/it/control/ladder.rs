@@ -89,7 +89,9 @@ impl Group {
             keys,
         }) {
             Reply::Keys(outcomes) => outcomes[0],
-            other => panic!("keys got another answer: {other:?}"),
+            other @ (Reply::Done | Reply::Rejected(_) | Reply::Erasure { .. }) => {
+                panic!("keys got another answer: {other:?}")
+            }
         }
     }
 
