@@ -1,6 +1,9 @@
 //! The control machine.
 
+mod erasure_properties;
+mod erasures;
 pub(crate) mod generate;
+mod ladder;
 mod malformed;
 mod placement;
 mod properties;
