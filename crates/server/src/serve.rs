@@ -12,9 +12,11 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tower::layer::util::{Identity, Stack};
 use tower::{Layer, Service};
 
 use crate::peer::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
+use crate::telemetry::Calls;
 use crate::tls::Acceptor;
 
 /// Bytes of one request of a client: a batch, and what protobuf adds. Set on each service with
@@ -37,9 +39,10 @@ const CLIENT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 #[error("the gRPC server failed")]
 pub struct ServerFailed(#[from] tonic::transport::Error);
 
-/// A builder for the client listener: add layers and services, then [`serve`] the router.
-pub fn client_server(streams_per_connection: u32) -> Server {
+/// A builder for the client listener, whose calls are counted and traced: add services, then [`serve`] the router.
+pub(crate) fn client_server(streams_per_connection: u32) -> Server<Stack<Calls, Identity>> {
     Server::builder()
+        .layer(Calls)
         .max_concurrent_streams(streams_per_connection)
         .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CLIENT_CONNECTION_WINDOW_BYTES)

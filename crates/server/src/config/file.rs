@@ -8,6 +8,7 @@ use eunoe_types::{NodeId, Realm};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
+use super::telemetry::TelemetryFile;
 use super::{Config, ConfigError, Limits, Listen, LogConfig, Member, TlsPaths};
 
 #[derive(Deserialize)]
@@ -30,6 +31,8 @@ pub(super) struct File {
     log: LogFile,
     #[serde(default)]
     limits: LimitsFile,
+    #[serde(default)]
+    telemetry: TelemetryFile,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +104,7 @@ impl File {
             members,
             log: self.log.read()?,
             limits: self.limits.read(),
+            telemetry: self.telemetry.read()?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod telemetry;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use eunoe_types::limits::{DATA_GROUPS_MAX, VOTERS_MAX};
 use eunoe_types::{NodeId, Realm};
 
 pub use error::ConfigError;
+pub use telemetry::{Collector, TelemetryConfig};
 
 use crate::tls::{PeerEntry, SpkiHash};
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What it takes.
     pub limits: Limits,
+    /// Where spans and metrics go.
+    pub telemetry: TelemetryConfig,
 }
 
 /// Addresses to listen on, all different.

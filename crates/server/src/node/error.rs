@@ -7,6 +7,7 @@ use eunoe_raft::{MembershipError, StartError};
 use eunoe_types::{Fault, NodeId};
 use eunoe_vault::VaultError;
 
+use crate::telemetry::TelemetryError;
 use crate::tls::TlsError;
 
 /// Why a node does not start, or stops.
@@ -48,6 +49,9 @@ pub enum NodeError {
     /// Certificates or keys are unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// There is no telemetry.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A group does not start.
     #[error(transparent)]
     Start(#[from] StartError),

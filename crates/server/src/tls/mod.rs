@@ -5,6 +5,7 @@
 //! URI or with an unknown role ends the connection. Sessions are not resumed: every connection shows its
 //! certificate anew.
 
+mod collector;
 mod connection;
 mod connector;
 mod directory;
@@ -13,6 +14,7 @@ mod incoming;
 mod material;
 mod verifier;
 
+pub(crate) use collector::CollectorConnector;
 pub use connection::TlsConnection;
 pub use connector::ConnectError;
 pub(crate) use connector::PeerConnector;
