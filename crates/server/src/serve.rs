@@ -40,7 +40,7 @@ const CLIENT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 pub struct ServerFailed(#[from] tonic::transport::Error);
 
 /// A builder for the client listener, whose calls are counted and traced: add services, then [`serve`] the router.
-pub(crate) fn client_server(streams_per_connection: u32) -> Server<Stack<Calls, Identity>> {
+pub fn client_server(streams_per_connection: u32) -> Server<Stack<Calls, Identity>> {
     Server::builder()
         .layer(Calls)
         .max_concurrent_streams(streams_per_connection)

@@ -8,3 +8,4 @@ mod kill_loop;
 mod load;
 mod node_life;
 mod tail_and_typing;
+mod telemetry;

@@ -20,7 +20,7 @@ use crate::tls::ClientIdentity;
 
 /// Wraps the services of the client listener.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Calls;
+pub struct Calls;
 
 impl<Inner> Layer<Inner> for Calls {
     type Service = CallService<Inner>;
@@ -32,7 +32,7 @@ impl<Inner> Layer<Inner> for Calls {
 
 /// Services whose calls are counted.
 #[derive(Clone, Debug)]
-pub(crate) struct CallService<Inner> {
+pub struct CallService<Inner> {
     inner: Inner,
 }
 
@@ -114,7 +114,7 @@ impl Drop for Call {
 }
 
 /// The body of an answer, whose trailers have the status.
-pub(crate) struct CallBody<Inner> {
+pub struct CallBody<Inner> {
     body: Inner,
     call: Call,
 }

@@ -233,3 +233,7 @@ fn key_values(attributes: &[Attribute]) -> Vec<KeyValue> {
         .map(Attribute::into_key_value)
         .collect()
 }
+
+#[cfg(test)]
+#[path = "metrics_test.rs"]
+mod tests;

@@ -25,7 +25,7 @@ use crate::config::{Config, TelemetryConfig};
 use crate::tls::{TlsError, TlsMaterial};
 
 pub use attribute::Attribute;
-pub(crate) use calls::Calls;
+pub use calls::{CallBody, CallService, Calls};
 pub use log::{LogError, init};
 pub use metrics::{DEFINITIONS, Definition, Kind, Observed, observe};
 pub(crate) use metrics::{count, refused, took, values};
