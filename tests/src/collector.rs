@@ -21,7 +21,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::runtime::{Builder, Runtime};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::metadata::KeyAndValueRef;
 use tonic::{Request, Response, Status};
@@ -30,7 +30,8 @@ use tonic::{Request, Response, Status};
 pub struct Collector {
     address: SocketAddr,
     kept: Kept,
-    served: JoinHandle<()>,
+    /// Its own, so that connections end with it.
+    runtime: Option<Runtime>,
 }
 
 /// What came.
@@ -72,19 +73,26 @@ impl Collector {
     /// # Panics
     ///
     /// If there is no port.
-    pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    pub fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        listener.set_nonblocking(true).expect("a listener need not block");
         let address = listener.local_addr().expect("a listener has an address");
         let kept = Kept::default();
         let server = tonic::transport::Server::builder()
             .add_service(TraceServiceServer::new(kept.clone()))
-            .add_service(MetricsServiceServer::new(kept.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        let served = tokio::spawn(async move { server.await.expect("the collector serves") });
+            .add_service(MetricsServiceServer::new(kept.clone()));
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime starts");
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a runtime takes a listener");
+            let served = server.serve_with_incoming(TcpListenerStream::new(listener)).await;
+            served.expect("the collector serves");
+        });
+        let runtime = Some(runtime);
         Self {
             address,
             kept,
-            served,
+            runtime,
         }
     }
 
@@ -118,17 +126,16 @@ impl Collector {
     }
 
     /// Ends it; connections break.
-    pub async fn stop(self) {
-        self.served.abort();
-        while !self.served.is_finished() {
-            tokio::task::yield_now().await;
-        }
+    pub fn stop(self) {
+        drop(self);
     }
 }
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        self.served.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -170,7 +177,7 @@ impl TraceService for Kept {
             });
             self.all().spans.extend(sent);
         }
-        Ok(Response::default())
+        Ok(Response::new(Default::default()))
     }
 }
 
@@ -198,7 +205,7 @@ impl MetricsService for Kept {
                 }
             }
         }
-        Ok(Response::default())
+        Ok(Response::new(Default::default()))
     }
 }
 

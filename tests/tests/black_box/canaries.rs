@@ -71,7 +71,7 @@ impl Canaries {
 async fn no_word_and_no_key_is_in_any_file() {
     let exported = tempfile::tempdir().unwrap();
     let exported = exported.path().join("keys");
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let mut cluster = Cluster::start_with(Setup {
         limits: LIMITS,
         telemetry: collector.telemetry(1.0),
@@ -122,7 +122,12 @@ async fn no_word_and_no_key_is_in_any_file() {
         );
     }
     nothing_is_found(&cluster, &keys, "key");
-    nothing_is_told([told, collector.bytes()].concat(), &canaries.words, &keys, &conversation);
+    nothing_is_told(
+        [told, collector.bytes()].concat(),
+        &canaries.words,
+        &keys,
+        &conversation,
+    );
     what_is_there_is_found(&cluster, &canaries.words, &keys);
 }
 
@@ -250,7 +255,9 @@ async fn told(cluster: &Cluster, collector: &Collector) -> Vec<u8> {
     let refused = ("code".to_owned(), "INVALID_ARGUMENT".to_owned());
     until_true("spans of refused calls arrive", async || {
         let spans = collector.spans();
-        spans.iter().any(|sent| collector::text(&sent.span.attributes).contains(&refused))
+        spans
+            .iter()
+            .any(|sent| collector::text(&sent.span.attributes).contains(&refused))
     })
     .await;
     until_true("metrics of refused calls arrive", async || {

@@ -45,7 +45,7 @@ async fn in_trace(cluster: &Cluster, node: u64, id: &str, flags: &str) -> Client
 
 #[tokio::test(flavor = "multi_thread")]
 async fn traces_cross_nodes_and_metrics_are_as_documented() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let cluster = Cluster::start_with(Setup {
         telemetry: collector.telemetry(0.0),
         ..Setup::default()
@@ -160,11 +160,11 @@ async fn leader_of_traced_group(collector: &Collector, propose: &SentSpan) -> Op
 }
 
 async fn the_error_is_traced(collector: &Collector, code: ErrorCode) {
-    assert_eq!(code, ErrorCode::FailedPrecondition);
+    assert_eq!(code, ErrorCode::InvalidArgument);
     let id = trace_id(99);
     until_true("the span of a refused call arrives", async || {
         let spans = collector.trace(&id);
-        let code = ("code".to_owned(), "FAILED_PRECONDITION".to_owned());
+        let code = ("code".to_owned(), "INVALID_ARGUMENT".to_owned());
         spans
             .iter()
             .any(|sent| sent.span.name == APPEND && text(&sent.span.attributes).contains(&code))
@@ -288,7 +288,7 @@ async fn prometheus_reads_the_same(cluster: &Cluster, appended: f64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_gone_stalls_nothing() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let cluster = Cluster::start_with(Setup {
         nodes: 1,
         telemetry: collector.telemetry(1.0),
@@ -299,7 +299,7 @@ async fn a_collector_that_is_gone_stalls_nothing() {
     let conversation = conversation(&client).await;
     append(&client, &conversation).await;
     until_true("a span arrives", async || !collector.spans().is_empty()).await;
-    collector.stop().await;
+    collector.stop();
     until_true("lost spans are counted, and appends go on", async || {
         append(&client, &conversation).await;
         let families = exposition::parse(&cluster.metrics(1).await).unwrap();
