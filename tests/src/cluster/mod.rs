@@ -17,6 +17,8 @@ pub use process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -40,6 +42,8 @@ pub struct Setup {
     pub limits: &'static str,
     /// More arguments of `eunoe dev`.
     pub arguments: &'static [&'static str],
+    /// Lines of their `[telemetry]` table.
+    pub telemetry: String,
     /// The program to run in place of `eunoed`.
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
@@ -55,6 +59,7 @@ impl Default for Setup {
             policy: "EU27",
             limits: "",
             arguments: &[],
+            telemetry: String::new(),
             eunoed: programs::eunoed(),
             environment: Vec::new(),
         }
@@ -294,6 +299,30 @@ impl Cluster {
         operator.cluster().status().await.expect("a node says its status")
     }
 
+    /// What a node answers to Prometheus.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn metrics(&self, node: u64) -> String {
+        let ready = files::ready(&self.dir());
+        let mut of_ids = ready.ids.iter().zip(&ready.admin);
+        let (_, address) = of_ids
+            .find(|(id, _)| **id == node)
+            .expect("the cluster has this node");
+        let mut connection = TcpStream::connect(address)
+            .await
+            .expect("a node serves its metrics");
+        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+        connection.write_all(request).await.expect("a request is sent");
+        let mut answer = String::new();
+        let read = connection.read_to_string(&mut answer).await;
+        read.expect("the answer is text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("the answer is HTTP");
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        body.to_owned()
+    }
+
     fn find_processes(&mut self) {
         let ready = files::ready(&self.dir());
         for (id, pid) in ready.ids.into_iter().zip(ready.pids) {
@@ -357,10 +386,16 @@ pub async fn connect(mut context: Context) -> Client {
     Client::connect(context).await.expect("a node can be reached")
 }
 
-/// A script that runs `eunoed` with the configuration of `eunoe dev` and the limits of the test behind it.
+/// A script that runs `eunoed` with the configuration of `eunoe dev` and the tables of the test behind it.
 fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
-    fs::write(&limits, format!("\n[limits]\n{}\n", setup.limits))?;
+    fs::write(
+        &limits,
+        format!(
+            "\n[limits]\n{}\n\n[telemetry]\n{}\n",
+            setup.limits, setup.telemetry
+        ),
+    )?;
     let script = format!(
         "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
         limits.display(),

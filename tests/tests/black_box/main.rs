@@ -10,3 +10,4 @@ mod load;
 mod node_life;
 mod placement;
 mod tail_and_typing;
+mod telemetry;

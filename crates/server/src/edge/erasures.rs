@@ -1,6 +1,6 @@
 //! Erasures: from a request to a fence that every later read on every node obeys, and how far each one is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::tokens::{decode_number, encode_number};
 use super::{ApiError, ApiResult, ConversationName, Edge};
 use crate::clock;
+use crate::telemetry::{self, metrics};
 
 /// Nodes that are well apply a fence in this time; the answer does not wait longer for the others, and does not need
 /// them: their reads pass the control barrier.
@@ -71,6 +72,7 @@ pub struct ErasureView {
 impl Edge {
     /// Requests an erasure; says whether this call began it. `FENCED` is in effect on every node when this returns.
     pub async fn erase(&self, tenant: &TenantId, request: ErasureRequest) -> ApiResult<(ErasureView, bool)> {
+        let begun = Instant::now();
         self.inner.quota.take(tenant, 1)?;
         let tenant = self.known_tenant(tenant).await?;
         // What is named must be what is in use now: a name may have got another key on another node.
@@ -101,6 +103,7 @@ impl Edge {
             Reply::Erasure { id, created } => {
                 let index = self.inner.keys.barrier().await?;
                 self.spread(index).await?;
+                telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
                 Ok((
                     view.ok_or_else(|| ApiError::internal("an erasure vanished"))?,

@@ -20,6 +20,7 @@ use super::{
     ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome,
     status,
 };
+use crate::telemetry;
 
 /// A grant waits for an entry in the control group's log.
 const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -241,6 +242,9 @@ impl PeerClient {
 fn timed<T>(message: T, timeout: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(timeout);
+    if let Some((name, value)) = telemetry::header_of_peer() {
+        request.metadata_mut().insert(name, value);
+    }
     request
 }
 
