@@ -52,7 +52,11 @@ fn a_key_record_keeps_its_form() {
     assert_eq!(hex(before), expected.concat());
     assert_eq!(filed[0], 1, "the locator's own test pins its bytes");
     let decoded = KeyRecord::decode(&encoded).expect("its own form");
-    assert_eq!(decoded.locator, Some(locator), "a record's index row is found again");
+    assert_eq!(
+        decoded.locator,
+        Some(locator),
+        "a record's index row is found again"
+    );
 }
 
 #[test]
@@ -83,7 +87,10 @@ fn a_key_record_in_any_other_form_is_refused() {
     assert_eq!(locator, [0]);
     for tail in [&[2][..], &[1], &[0, 0], &[1, 7, 7]] {
         let bytes = SecretBytes::new([body, tail].concat());
-        assert!(KeyRecord::decode(&bytes).is_err(), "{tail:?} was taken for a locator");
+        assert!(
+            KeyRecord::decode(&bytes).is_err(),
+            "{tail:?} was taken for a locator"
+        );
     }
 }
 
