@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_core::control::{self, Command, KeyState, Reply};
 use eunoe_crypto::{
-    ChildKeys, Entropy, EntropyError, LeafName, Levels, MetaPage, PageId, PageKeys, RootKey, RowHeader,
-    RowTag, SecretKey, Tree,
+    Entropy, EntropyError, LeafName, Levels, MetaPage, PageId, PageKeys, RootKey, RowHeader, RowTag, Tree,
 };
 use eunoe_custody::Keyring;
 use eunoe_types::{Kid, TenantId};
 use support::attacker::{Loot, loot};
 use support::epoch::{Staged, copy, epoch, prepared};
 use support::people::{new_bucket, new_conversation, new_subject, new_tenant};
+use support::tamper::Old;
 use support::{Cluster, REALM, Seeded, keyring, tenant_id};
 
 /// Randomness that gives kids few leaf pages, so that the erased and the living share them. Only kids are so short.
@@ -251,12 +251,6 @@ fn one_to_erase() -> (World, Kid) {
     (world, erased)
 }
 
-/// The trees before an epoch.
-struct Old<'a> {
-    root: &'a RootKey,
-    rows: &'a support::Rows,
-}
-
 impl World {
     /// An epoch that somebody tampers with before it is staged.
     fn epoch_of(&mut self, erased: Vec<Kid>, tamper: impl FnOnce(&Old<'_>, &mut Staged)) {
@@ -269,74 +263,6 @@ impl World {
         };
         tamper(&old, &mut staged);
         self.root = staged.take(&mut self.cluster);
-    }
-}
-
-impl Old<'_> {
-    fn page(&self, page: PageId) -> Vec<u8> {
-        let name = control::PageName {
-            tree: page.tree.tag(),
-            level: page.level,
-            index: page.index,
-        };
-        control::page(self.rows, name).expect("reads").expect("is there")
-    }
-
-    fn children(&self, page: PageId) -> ChildKeys {
-        children(self.root, page, &|page| self.page(page))
-    }
-
-    /// The key of a page that is not a top page.
-    fn key(&self, page: PageId) -> SecretKey {
-        let (above, slot) = page.parent().expect("is below another");
-        self.children(above).key(slot).duplicate()
-    }
-}
-
-fn children(root: &RootKey, page: PageId, at: &dyn Fn(PageId) -> Vec<u8>) -> ChildKeys {
-    let keys = match page.parent() {
-        None => root.page_keys(),
-        Some((above, slot)) => PageKeys::derive(children(root, above, at).key(slot)),
-    };
-    let opened = keys.open_page(REALM, page, &at(page));
-    opened.expect("its own key opens it").children
-}
-
-impl Staged {
-    fn staged_page(&mut self, page: PageId) -> &mut Vec<u8> {
-        let named = |name: &control::PageName| {
-            (name.tree, name.level, name.index) == (page.tree.tag(), page.level, page.index)
-        };
-        let found = self.pages.iter_mut().find(|(name, _)| named(name));
-        &mut found.expect("the epoch replaces it").1
-    }
-
-    fn children(&mut self, page: PageId) -> ChildKeys {
-        let keys = self.keys(page);
-        let opened = keys.open_page(REALM, page, self.staged_page(page));
-        opened.expect("its own key opens it").children
-    }
-
-    fn keys(&mut self, page: PageId) -> PageKeys {
-        match page.parent() {
-            None => self.root.page_keys(),
-            Some((above, slot)) => PageKeys::derive(self.children(above).key(slot)),
-        }
-    }
-
-    /// Puts other keys into an interior page.
-    fn put(&mut self, page: PageId, children: &ChildKeys) {
-        let keys = self.keys(page);
-        let sealed = keys.seal_page(REALM, page, self.attempt, children, &mut Seeded(5));
-        *self.staged_page(page) = sealed.expect("seals");
-    }
-
-    /// Gives a page the key that it had before.
-    fn keep_key(&mut self, old: &Old<'_>, page: PageId) {
-        let (above, slot) = page.parent().expect("is below another");
-        let mut children = self.children(above);
-        children.replace(slot, &old.key(page));
-        self.put(above, &children);
     }
 }
 

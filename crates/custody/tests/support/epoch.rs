@@ -13,10 +13,16 @@ impl Cluster {
     /// Fences a key and all below it.
     pub fn erase(&mut self, tenant: Kid, target: Kid) -> ErasureId {
         let id = self.request(tenant, target);
-        while control::expanding(&self.rows).expect("reads").is_some() {
-            assert_eq!(self.propose(&Command::ExpandErasure(id).encode()), Reply::Done);
-        }
+        self.expand(id);
         id
+    }
+
+    /// Fences what is left to fence of an erasure.
+    pub fn expand(&mut self, id: ErasureId) {
+        while control::expanding(&self.rows).expect("reads").is_some() {
+            let expand = Command::ExpandErasure(id);
+            assert_eq!(self.propose(&expand.encode()), Reply::Done);
+        }
     }
 
     /// Fences a key and some below it.

@@ -4,6 +4,8 @@
 pub mod attacker;
 pub mod epoch;
 pub mod people;
+pub mod small;
+pub mod tamper;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod erasure_properties;
 mod erasures;
 pub(crate) mod generate;
+mod group;
 mod ladder;
 mod malformed;
 mod placement;
