@@ -153,10 +153,10 @@ impl Edge {
         Ok(())
     }
 
-    /// One erasure.
+    /// One erasure; without a tenant that of any.
     pub async fn erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<&TenantId>,
         id: &ErasureId,
         viewer: &ErasureViewer,
     ) -> ApiResult<ErasureView> {
@@ -167,14 +167,21 @@ impl Edge {
     /// An erasure of this tenant, or of one that had its name and is erased itself.
     fn readable_erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<&TenantId>,
         id: &ErasureId,
         viewer: &ErasureViewer,
     ) -> ApiResult<ErasureView> {
         let absent = || ApiError::not_found("erasure_id", "no such erasure");
         let view = self.erasure_view(id)?.ok_or_else(absent)?;
-        let tenant = self.inner.keys.known_tenant(tenant)?;
-        let own = tenant.filter(|tenant| tenant.key().kid() == view.row.tenant);
+        if let (None, ErasureViewer::Any) = (tenant, viewer) {
+            return Ok(view);
+        }
+        let tenant = tenant
+            .map(|tenant| self.inner.keys.known_tenant(tenant))
+            .transpose()?;
+        let own = tenant
+            .flatten()
+            .filter(|tenant| tenant.key().kid() == view.row.tenant);
         let seen = match (viewer, &own) {
             (ErasureViewer::Requester(person), Some(tenant)) => {
                 view.row.requester == requester(tenant, id, person)
@@ -222,14 +229,14 @@ impl Edge {
     /// An erasure as it is now and after every step; `is_final` says after which one the stream ends.
     pub async fn watch_erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<TenantId>,
         id: ErasureId,
         viewer: ErasureViewer,
         is_final: fn(&ErasureView) -> bool,
     ) -> ApiResult<ReceiverStream<ApiResult<ErasureView>>> {
-        let first = self.erasure(tenant, &id, &viewer).await?;
+        let first = self.erasure(tenant.as_ref(), &id, &viewer).await?;
         let (out, steps) = mpsc::channel(WATCH_BUFFER);
-        let (edge, tenant) = (self.clone(), tenant.clone());
+        let edge = self.clone();
         tokio::spawn(async move {
             let mut applied = edge.inner.groups.control().watch_applied();
             let mut next = Ok(first);
@@ -259,7 +266,7 @@ impl Edge {
                     () = out.closed() => return,
                     _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
                 }
-                next = edge.readable_erasure(&tenant, &id, &viewer);
+                next = edge.readable_erasure(tenant.as_ref(), &id, &viewer);
             }
         });
         Ok(ReceiverStream::new(steps))
