@@ -217,6 +217,7 @@ impl PeerClient {
                 draining: answer.draining,
                 knows_asker: answer.knows_asker,
                 started: answer.started,
+                lease_left_ms: answer.lease_left_ms,
                 boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
             }),
             _ => Err(TransportError::Broken),

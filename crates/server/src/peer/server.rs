@@ -311,6 +311,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             knows_asker: state.knows_asker,
             started: state.started,
             boot_id: Bytes::copy_from_slice(state.boot.as_bytes()),
+            lease_left_ms: state.lease_left_ms,
         }))
     }
 }
