@@ -38,6 +38,8 @@ pub struct Setup {
     pub policy: &'static str,
     /// Lines of the `[limits]` table of every node's configuration.
     pub limits: &'static str,
+    /// More tables of every node's configuration.
+    pub tables: String,
     /// More arguments of `eunoe dev`.
     pub arguments: &'static [&'static str],
     /// The program to run in place of `eunoed`.
@@ -54,6 +56,7 @@ impl Default for Setup {
             sites: &[],
             policy: "EU27",
             limits: "",
+            tables: String::new(),
             arguments: &[],
             eunoed: programs::eunoed(),
             environment: Vec::new(),
@@ -360,7 +363,7 @@ pub async fn connect(mut context: Context) -> Client {
 /// A script that runs `eunoed` with the configuration of `eunoe dev` and the limits of the test behind it.
 fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
-    fs::write(&limits, format!("\n[limits]\n{}\n", setup.limits))?;
+    fs::write(&limits, format!("\n[limits]\n{}\n{}", setup.limits, setup.tables))?;
     let script = format!(
         "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
         limits.display(),
