@@ -130,7 +130,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         ),
         (
             "another purpose",
-            elsewhere,
+            elsewhere.clone(),
             (Code::InvalidArgument, "PURPOSE_NOT_ALLOWED", "message.purpose"),
         ),
         (
@@ -158,7 +158,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
     rows.refused(
         "behind a refused one",
         APPEND_MANY,
-        &many(vec![of(NO_ID), of(NO_ID)]),
+        &many(vec![elsewhere.clone(), of(&world.open)]),
         behind,
     );
     let malformed = MessageInput {
