@@ -68,7 +68,7 @@ fn past_deadline() -> ApiError {
         outcome: Outcome::Unknown,
         ..ApiError::new(
             ErrorCode::DeadlineExceeded,
-            "DEADLINE",
+            "DEADLINE_EXCEEDED",
             "the caller's deadline passed before there was an answer",
         )
     }
@@ -154,7 +154,10 @@ mod tests {
         let over = answer(never, Some(Instant::now()), Faults::default())
             .await
             .unwrap();
-        assert_eq!(reason(&over), (Code::DeadlineExceeded, Some("DEADLINE".into())));
+        assert_eq!(
+            reason(&over),
+            (Code::DeadlineExceeded, Some("DEADLINE_EXCEEDED".into()))
+        );
         let there = std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())));
         let there = answer(there, Some(Instant::now()), Faults::default())
             .await

@@ -190,7 +190,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         "past the deadline",
         APPEND,
         &again,
-        (Code::DeadlineExceeded, "DEADLINE", ""),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", ""),
     );
     rows.finish()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, BufMut as _, Bytes};
+use eunoe_tests::wait::PATIENCE;
 use futures::StreamExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -178,10 +179,13 @@ impl Caller {
 
     /// Opens a connection and waits for the first word of the server, which is its refusal if it refuses.
     pub(super) async fn handshake(&self, to: &Address) -> io::Result<()> {
-        let tcp = TcpStream::connect(to.endpoint.trim_start_matches("https://")).await?;
-        let name = ServerName::try_from("localhost").unwrap();
-        let mut tls = tls(&to.ca, self.identity.as_ref()).connect(name, tcp).await?;
-        tls.read_u8().await.map(|_| ())
+        let word = async {
+            let tcp = TcpStream::connect(to.endpoint.trim_start_matches("https://")).await?;
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut tls = tls(&to.ca, self.identity.as_ref()).connect(name, tcp).await?;
+            tls.read_u8().await.map(|_| ())
+        };
+        tokio::time::timeout(PATIENCE, word).await?
     }
 
     /// Calls a method of any kind with one message; all messages of the answer, or the error that it ends with.
@@ -196,15 +200,20 @@ impl Caller {
         client.ready().await.map_err(unready)?;
         let messages = futures::stream::iter([Bytes::from(message)]);
         let request = self.request(messages);
-        let answer = client
-            .streaming(request, PathAndQuery::from_static(path), Raw)
-            .await?;
-        let answers: Vec<_> = answer.into_inner().collect().await;
-        answers.into_iter().collect()
+        let answers = async {
+            let answer = client
+                .streaming(request, PathAndQuery::from_static(path), Raw)
+                .await?;
+            let answers: Vec<_> = answer.into_inner().collect().await;
+            answers.into_iter().collect()
+        };
+        // A tail that was taken never ends.
+        let ended = tokio::time::timeout(PATIENCE, answers).await;
+        ended.unwrap_or_else(|_| Err(Status::unknown("the call does not end")))
     }
 
     /// A request with this caller's headers.
-    pub(super) fn request<M>(&self, message: M) -> Request<M> {
+    fn request<M>(&self, message: M) -> Request<M> {
         let mut request = Request::new(message);
         if let Some(text) = &self.authorization {
             request

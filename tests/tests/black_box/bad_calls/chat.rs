@@ -252,7 +252,7 @@ pub(super) fn conversations(world: &World) -> Vec<Row> {
         "past the deadline",
         GET,
         &good,
-        (Code::DeadlineExceeded, "DEADLINE", ""),
+        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", ""),
     );
     rows.finish()
 }
