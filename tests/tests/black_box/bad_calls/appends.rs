@@ -6,7 +6,6 @@ use eunoe_proto::chat::{AppendMessageRequest, AppendMessagesRequest, Data, Strea
 use tonic::Code;
 
 use super::TENANT;
-use super::caller::Caller;
 use super::chat::NO_ID;
 use super::table::{Row, Rows};
 use super::world::{World, message, visitor};
@@ -130,7 +129,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         ),
         (
             "another purpose",
-            elsewhere.clone(),
+            elsewhere,
             (Code::InvalidArgument, "PURPOSE_NOT_ALLOWED", "message.purpose"),
         ),
         (
@@ -154,18 +153,28 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         };
         rows.refused(name, STREAM, &streamed, expected);
     }
+    rows.finish()
+}
+
+pub(super) fn sequences(world: &World) -> Vec<Row> {
+    let mut rows = Rows::of(world.certified("platform"));
+    let good = || message(&world.open, "anna", 93);
+    let elsewhere = MessageInput {
+        purpose: "marketing".into(),
+        ..good()
+    };
     let behind = (Code::Aborted, "PREDECESSOR_REFUSED", "");
     rows.refused(
         "behind a refused one",
         APPEND_MANY,
-        &many(vec![elsewhere.clone(), of(&world.open)]),
+        &many(vec![elsewhere, good()]),
         behind,
     );
     let malformed = MessageInput {
         author: None,
-        ..of(&world.open)
+        ..good()
     };
-    let call = many(vec![malformed, of(&world.open)]);
+    let call = many(vec![malformed, good()]);
     rows.refused("behind a malformed one", APPEND_MANY, &call, behind);
 
     let stream = |tenant: &str| StreamAppendRequest {
@@ -180,10 +189,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
     let too_large = (Code::ResourceExhausted, "REQUEST_TOO_LARGE", "");
     rows.bytes("6 MiB", STREAM, vec![0; 6 << 20], too_large);
     rows.bytes("6 MiB", APPEND_MANY, vec![0; 6 << 20], too_large);
-    rows.caller = Caller {
-        timeout: Some("1n"),
-        ..rows.caller.clone()
-    };
+    rows.caller.timeout = Some("1n");
     // It is stored already: whether this call comes so far or not, nothing is new.
     let again = append(message(&world.open, "anna", 1));
     rows.refused(

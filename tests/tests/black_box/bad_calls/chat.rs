@@ -1,16 +1,13 @@
-//! Conversations and reads: what is missing, huge, malformed, unknown, or somebody else's.
+//! Conversations: what is missing, huge, malformed, unknown, or somebody else's.
 
 use eunoe_client::input::{by_id, support};
-use eunoe_client::types::{ConversationName, Participant, ParticipantKind};
+use eunoe_client::types::{ConversationName, Participant};
 use eunoe_proto::chat::{
-    CloseConversationRequest, CreateConversationRequest, GetConversationRequest, GetMessageRequest,
-    ListConversationsRequest, ListMessagesRequest, TailConversationRequest, TypingRequest, conversation_name,
-    get_message_request, list_messages_request, tail_conversation_request,
+    CloseConversationRequest, CreateConversationRequest, GetConversationRequest, ListConversationsRequest,
+    ListMessagesRequest, TypingRequest, conversation_name,
 };
-use prost_types::Timestamp;
 use tonic::Code;
 
-use super::caller::Caller;
 use super::table::{Row, Rows};
 use super::world::{World, visitor};
 use super::{PURPOSE, TENANT};
@@ -19,9 +16,7 @@ pub(super) const CREATE: &str = "/eunoe.chat.v1.ChatService/CreateConversation";
 pub(super) const GET: &str = "/eunoe.chat.v1.ChatService/GetConversation";
 pub(super) const LIST_CONVERSATIONS: &str = "/eunoe.chat.v1.ChatService/ListConversations";
 pub(super) const CLOSE: &str = "/eunoe.chat.v1.ChatService/CloseConversation";
-pub(super) const GET_MESSAGE: &str = "/eunoe.chat.v1.ChatService/GetMessage";
 pub(super) const LIST_MESSAGES: &str = "/eunoe.chat.v1.ChatService/ListMessages";
-pub(super) const TAIL: &str = "/eunoe.chat.v1.ChatService/TailConversation";
 pub(super) const TYPING: &str = "/eunoe.chat.v1.ChatService/Typing";
 
 /// An id that nothing has.
@@ -188,7 +183,14 @@ pub(super) fn conversations(world: &World) -> Vec<Row> {
         ..good.clone()
     };
     rows.absent("an unknown tenant", GET, &call, "tenant");
+    rows.caller.timeout = Some("1n");
+    let late = (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "");
+    rows.refused("past the deadline", GET, &good, late);
+    rows.finish()
+}
 
+pub(super) fn lists(world: &World) -> Vec<Row> {
+    let mut rows = Rows::of(world.certified("platform"));
     rows.invalid("no subject", LIST_CONVERSATIONS, &list(""), "subject");
     rows.invalid(
         "a subject of 129 bytes",
@@ -241,129 +243,7 @@ pub(super) fn conversations(world: &World) -> Vec<Row> {
         "another purpose",
         CLOSE,
         &close(Some(by_id(&world.open)), "marketing"),
-        not_allowed,
+        (Code::InvalidArgument, "PURPOSE_NOT_ALLOWED", "purpose"),
     );
-    let late = Caller {
-        timeout: Some("1n"),
-        ..rows.caller.clone()
-    };
-    rows.caller = late;
-    rows.refused(
-        "past the deadline",
-        GET,
-        &good,
-        (Code::DeadlineExceeded, "DEADLINE_EXCEEDED", ""),
-    );
-    rows.finish()
-}
-
-pub(super) fn reads(world: &World, foreign_token: &str, foreign_position: &str) -> Vec<Row> {
-    use get_message_request::Message as Named;
-    use list_messages_request::Start as From;
-    use tail_conversation_request::Start;
-    let mut rows = Rows::of(world.certified("platform"));
-    let message = |message| GetMessageRequest {
-        tenant: TENANT.into(),
-        conversation: Some(by_id(&world.open)),
-        message,
-        purpose: PURPOSE.into(),
-    };
-    rows.invalid("no name", GET_MESSAGE, &message(None), "message");
-    rows.invalid("place 0", GET_MESSAGE, &message(Some(Named::Seq(0))), "seq");
-    rows.absent(
-        "a place without a message",
-        GET_MESSAGE,
-        &message(Some(Named::Seq(999))),
-        "message",
-    );
-    rows.invalid(
-        "no id",
-        GET_MESSAGE,
-        &message(Some(Named::MessageId("x".into()))),
-        "message_id",
-    );
-    rows.absent(
-        "an unknown id",
-        GET_MESSAGE,
-        &message(Some(Named::MessageId(NO_ID.into()))),
-        "message",
-    );
-
-    let good = page(&world.open);
-    #[rustfmt::skip]
-    let calls = [
-        ("an unknown order", ListMessagesRequest { order: 9, ..good.clone() }, "order"),
-        ("from 0", ListMessagesRequest { start: Some(From::FromSeq(0)), ..good.clone() }, "from_seq"),
-        ("from before 1970", ListMessagesRequest { start: Some(From::FromTime(Timestamp { seconds: -1, nanos: 0 })), ..good.clone() }, "from_time"),
-        ("from a time without end", ListMessagesRequest { start: Some(From::FromTime(Timestamp { seconds: i64::MAX, nanos: 0 })), ..good.clone() }, "from_time"),
-        ("a second of 2 seconds", ListMessagesRequest { start: Some(From::FromTime(Timestamp { seconds: 0, nanos: 2_000_000_000 })), ..good.clone() }, "from_time"),
-        ("a negative page size", ListMessagesRequest { page_size: i32::MIN, ..good.clone() }, "page_size"),
-        ("no token", ListMessagesRequest { page_token: "%".into(), ..good.clone() }, "page_token"),
-        ("another conversation's token", ListMessagesRequest { page_token: foreign_token.into(), ..good.clone() }, "page_token"),
-        ("a position for a token", ListMessagesRequest { page_token: foreign_position.into(), ..good.clone() }, "page_token"),
-    ];
-    for (name, call, field) in calls {
-        rows.invalid(name, LIST_MESSAGES, &call, field);
-    }
-    let tail = |start| TailConversationRequest {
-        tenant: TENANT.into(),
-        conversation: Some(by_id(&world.closed)),
-        purpose: PURPOSE.into(),
-        start: Some(start),
-    };
-    rows.invalid(
-        "after what has not come",
-        TAIL,
-        &tail(Start::AfterSeq(99)),
-        "after_seq",
-    );
-    rows.invalid(
-        "no position",
-        TAIL,
-        &tail(Start::Position("?".into())),
-        "position",
-    );
-    rows.invalid(
-        "an empty position",
-        TAIL,
-        &tail(Start::Position(String::new())),
-        "position",
-    );
-    // It is behind the end of this one.
-    rows.invalid(
-        "another's position",
-        TAIL,
-        &tail(Start::Position(foreign_position.into())),
-        "position",
-    );
-    let absent = TailConversationRequest {
-        conversation: Some(by_id(&world.foreign)),
-        ..tail(Start::AfterSeq(0))
-    };
-    rows.absent("another tenant's", TAIL, &absent, "conversation");
-
-    let anna = Some(visitor("anna"));
-    rows.invalid("no id", TYPING, &typing("", anna.clone()), "conversation_id");
-    rows.absent(
-        "another tenant's",
-        TYPING,
-        &typing(&world.foreign, anna),
-        "conversation_id",
-    );
-    rows.invalid("nobody", TYPING, &typing(&world.open, None), "participant");
-    let unknown = Participant {
-        kind: ParticipantKind::Unspecified.into(),
-        ..visitor("anna")
-    };
-    rows.invalid(
-        "no kind",
-        TYPING,
-        &typing(&world.open, Some(unknown)),
-        "participant.kind",
-    );
-    for name in ["bert", "nobody"] {
-        let call = typing(&world.open, Some(visitor(name)));
-        rows.invalid("somebody outside", TYPING, &call, "participant.subject");
-    }
     rows.finish()
 }

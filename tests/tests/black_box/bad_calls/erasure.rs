@@ -45,14 +45,23 @@ fn watch(erasure: &str) -> WatchErasureRequest {
     }
 }
 
-pub(super) fn requests(world: &World) -> Vec<Row> {
-    let mut rows = Rows::of(world.certified("platform"));
-    let conversation = |id: &str| erase(Target::ConversationId(id.into()));
-    let reference = |name: &str| erase(Target::ConversationExternalRef(name.into()));
-    let whole = |value, request_id: &str| RequestErasureRequest {
+fn conversation(id: &str) -> RequestErasureRequest {
+    erase(Target::ConversationId(id.into()))
+}
+
+fn reference(name: &str) -> RequestErasureRequest {
+    erase(Target::ConversationExternalRef(name.into()))
+}
+
+fn whole(value: bool, request_id: &str) -> RequestErasureRequest {
+    RequestErasureRequest {
         request_id: request_id.into(),
         ..erase(Target::WholeTenant(value))
-    };
+    }
+}
+
+pub(super) fn malformed(world: &World) -> Vec<Row> {
+    let mut rows = Rows::of(world.certified("platform"));
     #[rustfmt::skip]
     let calls = [
         ("no tenant", RequestErasureRequest { tenant: String::new(), ..erase(anna()) }, "tenant"),
@@ -71,6 +80,11 @@ pub(super) fn requests(world: &World) -> Vec<Row> {
     for (name, call, field) in calls {
         rows.invalid(name, REQUEST, &call, field);
     }
+    rows.finish()
+}
+
+pub(super) fn refused(world: &World) -> Vec<Row> {
+    let mut rows = Rows::of(world.certified("platform"));
     let nobody = erase(Target::Subject("visitor/nobody".into()));
     rows.absent("an unknown subject", REQUEST, &nobody, "subject");
     rows.absent(

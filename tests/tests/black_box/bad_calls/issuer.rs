@@ -15,6 +15,9 @@ use super::TENANT;
 const ISSUER: &str = "https://login.example.eu";
 const KEY: &str = "one";
 
+/// What is wrong with a token, the token, and the reason of its refusal.
+type BadToken = (&'static str, String, &'static str);
+
 pub(super) struct Issuer {
     key: KeyPair,
     foreign: KeyPair,
@@ -71,8 +74,12 @@ impl Issuer {
         sign(&self.key, KEY, &claims)
     }
 
-    /// Tokens that name nobody: what is wrong with each, the token, and the reason of its refusal.
-    pub(super) fn bad_tokens(&self) -> Vec<(&'static str, String, &'static str)> {
+    /// Tokens that name nobody.
+    pub(super) fn bad_tokens(&self) -> Vec<BadToken> {
+        [self.forged(), self.ill_worded()].concat()
+    }
+
+    fn forged(&self) -> Vec<BadToken> {
         let good = claims("platform", "clerk");
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         // The public key is no secret: whoever takes it for one of a MAC accepts everybody's tokens.
@@ -116,6 +123,12 @@ impl Issuer {
                 encode(&critical, &good, &own).unwrap(),
                 "TOKEN_MALFORMED",
             ),
+        ]
+    }
+
+    /// Signed as they should be.
+    fn ill_worded(&self) -> Vec<BadToken> {
+        vec![
             ("expired", self.wrong("exp", json!(now() - 600)), "TOKEN_EXPIRED"),
             (
                 "not yet valid",
