@@ -40,10 +40,10 @@ pub struct Setup {
     pub policy: &'static str,
     /// Lines of the `[limits]` table of every node's configuration.
     pub limits: &'static str,
+    /// More tables of every node's configuration.
+    pub tables: String,
     /// More arguments of `eunoe dev`.
     pub arguments: &'static [&'static str],
-    /// Lines of their `[telemetry]` table.
-    pub telemetry: String,
     /// The program to run in place of `eunoed`.
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
@@ -58,8 +58,8 @@ impl Default for Setup {
             sites: &[],
             policy: "EU27",
             limits: "",
+            tables: String::new(),
             arguments: &[],
-            telemetry: String::new(),
             eunoed: programs::eunoed(),
             environment: Vec::new(),
         }
@@ -389,13 +389,11 @@ pub async fn connect(mut context: Context) -> Client {
 /// A script that runs `eunoed` with the configuration of `eunoe dev` and the tables of the test behind it.
 fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
-    fs::write(
-        &limits,
-        format!(
-            "\n[limits]\n{}\n\n[telemetry]\n{}\n",
-            setup.limits, setup.telemetry
-        ),
-    )?;
+    let more = format!("
+[limits]
+{}
+{}", setup.limits, setup.tables);
+    fs::write(&limits, more)?;
     let script = format!(
         "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
         limits.display(),

@@ -74,7 +74,7 @@ async fn no_word_and_no_key_is_in_any_file() {
     let collector = Collector::start();
     let mut cluster = Cluster::start_with(Setup {
         limits: LIMITS,
-        telemetry: collector.telemetry(1.0),
+        tables: format!("\n[telemetry]\n{}", collector.telemetry(1.0)),
         eunoed: keys::exporting_eunoed(),
         environment: vec![(keys::EXPORT, exported.clone())],
         ..Setup::default()

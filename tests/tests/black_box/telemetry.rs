@@ -47,7 +47,7 @@ async fn in_trace(cluster: &Cluster, node: u64, id: &str, flags: &str) -> Client
 async fn traces_cross_nodes_and_metrics_are_as_documented() {
     let collector = Collector::start();
     let cluster = Cluster::start_with(Setup {
-        telemetry: collector.telemetry(0.0),
+        tables: format!("\n[telemetry]\n{}", collector.telemetry(0.0)),
         ..Setup::default()
     })
     .await;
@@ -291,7 +291,7 @@ async fn a_collector_that_is_gone_stalls_nothing() {
     let collector = Collector::start();
     let cluster = Cluster::start_with(Setup {
         nodes: 1,
-        telemetry: collector.telemetry(1.0),
+        tables: format!("\n[telemetry]\n{}", collector.telemetry(1.0)),
         ..Setup::default()
     })
     .await;

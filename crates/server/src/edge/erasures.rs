@@ -123,8 +123,20 @@ impl Edge {
                 kid.ok_or_else(|| ApiError::not_found("subject", "no such subject"))
             }
             ErasureTarget::Conversation(name) => {
-                let id = self.resolve(tenant, name).await?;
-                Ok(self.conversation(tenant, &id, "conversation").await?.id.kid())
+                let field = match name {
+                    ConversationName::Id(_) => "conversation_id",
+                    ConversationName::ExternalRef(_) => "conversation_external_ref",
+                };
+                let found = async {
+                    let id = self.resolve(tenant, name).await?;
+                    self.conversation(tenant, &id, field).await
+                };
+                // The request has its own names for what a read names its conversation by.
+                let known = found.await.map_err(|error| ApiError {
+                    field: error.field.as_ref().map(|_| field.to_owned()),
+                    ..error
+                })?;
+                Ok(known.id.kid())
             }
             ErasureTarget::Tenant => Ok(tenant.key().kid()),
         }

@@ -70,6 +70,10 @@ impl Sequencer {
         let (settle, settled) = watch::channel(None);
         let handed_in = self.hand_in(message, before).await;
         let id = handed_in.as_ref().ok().map(|(sealed, ..)| sealed.id);
+        if handed_in.is_err() {
+            // At once: whoever hands in many looks at the results later.
+            settle.send_replace(Some(false));
+        }
         self.remember(conversation, Predecessor { id, settled });
         let edge = self.edge.clone();
         async move {

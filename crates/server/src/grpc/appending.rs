@@ -6,11 +6,12 @@ use eunoe_proto::chat::{
 use eunoe_types::{TenantId, limits};
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::answer::unreadable;
 use super::status::{Faults, to_rpc_status, to_status};
 use super::{auth, convert, input};
 use crate::edge::{Ack, ApiError, ApiResult, Edge, Sequencer};
@@ -37,7 +38,10 @@ async fn hand_in(sequencer: &mut Sequencer, message: Option<MessageInput>) -> St
     };
     let conversation = input::conversation_id("conversation_id", &message.conversation_id);
     match input::message(message) {
-        Ok(message) => sequencer.append(message).await,
+        Ok(message) => {
+            let stored = sequencer.append(message).await;
+            stored.map_err(|error| error.within("message")).boxed()
+        }
         Err(error) => {
             if let Ok(conversation) = conversation {
                 sequencer.refuse(conversation);
@@ -97,14 +101,14 @@ impl AppendStream {
     }
 
     async fn run(mut self, out: &mpsc::Sender<Answer>) -> ApiResult<()> {
-        let Some(first) = next(&mut self.requests).await else {
+        let Some(first) = next(&mut self.requests).await? else {
             return Ok(());
         };
         let tenant = auth::tenant(&self.identity, &first.tenant)?;
         let mut sequencer = self.edge.sequencer(&tenant).await?;
         let mut stored = FuturesOrdered::new();
         let mut pending = Some(first);
-        let mut ended = false;
+        let (mut ended, mut failed) = (false, None);
         loop {
             if let Some(request) = pending.take() {
                 if !request.tenant.is_empty() && request.tenant != tenant.as_str() {
@@ -126,16 +130,22 @@ impl AppendStream {
                     }
                 }
                 request = next(&mut self.requests), if room && !ended => match request {
-                    Some(request) => pending = Some(request),
-                    None => ended = true,
+                    Ok(Some(request)) => pending = Some(request),
+                    Ok(None) => ended = true,
+                    // What came before it is answered first.
+                    Err(error) => (ended, failed) = (true, Some(error)),
                 },
-                else => return Ok(()),
+                else => return failed.map_or(Ok(()), Err),
             }
         }
     }
 }
 
-/// The next request. A broken connection ends a stream like its end does: what was handed in goes on.
-async fn next(requests: &mut Streaming<StreamAppendRequest>) -> Option<StreamAppendRequest> {
-    requests.message().await.ok().flatten()
+/// The next request; an error for one that cannot be read. A broken connection ends a stream like its end does: what
+/// was handed in goes on.
+async fn next(requests: &mut Streaming<StreamAppendRequest>) -> ApiResult<Option<StreamAppendRequest>> {
+    match requests.message().await {
+        Ok(request) => Ok(request),
+        Err(status) => unreadable(&status).map_or(Ok(None), Err),
+    }
 }

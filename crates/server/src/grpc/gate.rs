@@ -7,13 +7,15 @@
 use std::task::{Context, Poll};
 
 use eunoe_types::{ErrorCode, Role};
-use futures::future::{Either, Ready, ready};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::header::AUTHORIZATION;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::{Layer, Service};
 
+use super::answer::{answer, deadline};
 use super::status::{Faults, to_status};
 use crate::edge::{ApiError, ApiResult};
 use crate::oidc::{Issuer, TokenError};
@@ -139,10 +141,12 @@ pub struct Gated<S> {
 impl<S, B> Service<Request<B>> for Gated<S>
 where
     S: Service<Request<B>, Response = Response<Body>>,
+    S::Error: Send + 'static,
+    S::Future: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -155,9 +159,10 @@ where
                 request.headers_mut().remove(AUTHORIZATION);
                 telemetry::of_present(Attribute::Role(identity.role));
                 request.extensions_mut().insert(identity);
-                Either::Left(self.inner.call(request))
+                let deadline = deadline(request.headers());
+                answer(self.inner.call(request), deadline, self.gate.faults.clone()).boxed()
             }
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Err(status) => std::future::ready(Ok(status.into_http())).boxed(),
         }
     }
 }

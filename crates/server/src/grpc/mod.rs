@@ -1,6 +1,7 @@
 //! The public services: requests are checked and converted here, and answers converted back. No rule of the store
 //! is in this module.
 
+mod answer;
 mod appending;
 mod auth;
 mod chat;

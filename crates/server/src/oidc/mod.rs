@@ -139,7 +139,7 @@ impl Issuer {
         }
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         // Who writes `crit` means: refuse it if you do not understand this. Nothing of the kind is understood.
-        if header.extras.inner().contains_key("crit") {
+        if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
         let id = header.kid.ok_or(TokenError::Malformed)?;

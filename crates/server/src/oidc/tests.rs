@@ -211,7 +211,7 @@ fn what_is_no_token_is_malformed() {
     let none = format!("{}.{body}.", part(r#"{"alg":"none","kid":"e"}"#));
     let mut critical = Header::new(Algorithm::EdDSA);
     critical.kid = Some("e".to_owned());
-    critical.extras.insert("crit", ["b64"]);
+    critical.crit = Some(vec!["b64".to_owned()]);
     let critical = encode(&critical, &claims, &world.ed_key()).unwrap();
     let mut huge = claims.clone();
     huge["more"] = json!("x".repeat(2_048));

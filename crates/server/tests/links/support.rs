@@ -67,7 +67,8 @@ impl Authority {
     /// A new certificate for a node's old key, until the year before `year`.
     pub(crate) fn renew(&self, node: &Node, year: i32) -> Issued {
         let key = KeyPair::from_pem(&node.issued.key).unwrap();
-        self.issue_for(key, &[format!("spiffe://{REALM}/node/{}", node.id)], year)
+        let uri = format!("spiffe://{REALM}/site/{}/node/{}", node.site, node.id);
+        self.issue_for(key, &[uri], year)
     }
 
     pub(crate) fn client(&self, path: &str) -> Issued {
