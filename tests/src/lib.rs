@@ -2,6 +2,7 @@
 
 pub mod chats;
 pub mod cluster;
+pub mod forensics;
 pub mod law;
 pub mod packages;
 pub mod random;
