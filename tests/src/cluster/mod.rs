@@ -2,6 +2,7 @@
 
 mod files;
 pub mod keys;
+mod links;
 mod process;
 pub mod programs;
 
@@ -13,6 +14,7 @@ use std::{fs, io};
 
 use eunoe_client::cluster_types::GetStatusResponse;
 use eunoe_client::{Client, Context, Pem};
+use links::Links;
 pub use process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -44,6 +46,8 @@ pub struct Setup {
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
     pub environment: Vec<(&'static str, PathBuf)>,
+    /// Whether the nodes talk to each other through [`Cluster::cut_off`]'s hands.
+    pub cuttable: bool,
 }
 
 impl Default for Setup {
@@ -57,6 +61,7 @@ impl Default for Setup {
             arguments: &[],
             eunoed: programs::eunoed(),
             environment: Vec::new(),
+            cuttable: false,
         }
     }
 }
@@ -66,6 +71,7 @@ pub struct Cluster {
     folder: TempDir,
     environment: Vec<(&'static str, PathBuf)>,
     processes: BTreeMap<u64, Process>,
+    links: Option<Links>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -93,8 +99,12 @@ impl Cluster {
             folder,
             environment,
             processes: BTreeMap::new(),
+            links: None,
             _turn: turn,
         };
+        if setup.cuttable {
+            cluster.links = Some(Links::new(cluster.dir(), setup.nodes));
+        }
         let nodes = setup.nodes.to_string();
         let mut arguments = vec!["--nodes", &nodes, "--policy", setup.policy, "--detach"];
         arguments.extend(setup.sites.iter().flat_map(|site| ["--site", *site]));
@@ -152,6 +162,26 @@ impl Cluster {
     /// Asks a node to end; returns when it has.
     pub async fn terminate(&self, node: u64) {
         self.end(node, Signal::TERM).await;
+    }
+
+    /// Cuts a node off from all others, in both directions: what they send to each other waits. Its clients reach it.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster was not started as [`Setup::cuttable`].
+    pub fn cut_off(&self, node: u64) {
+        let links = self.links.as_ref().expect("the cluster is cuttable");
+        links.cut(Some(node));
+    }
+
+    /// Ends what [`Self::cut_off`] began; what waits arrives.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster was not started as [`Setup::cuttable`].
+    pub fn heal(&self) {
+        let links = self.links.as_ref().expect("the cluster is cuttable");
+        links.cut(None);
     }
 
     async fn end(&self, node: u64, signal: Signal) {
@@ -361,8 +391,9 @@ pub async fn connect(mut context: Context) -> Client {
 fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
     fs::write(&limits, format!("\n[limits]\n{}\n", setup.limits))?;
+    let edit = if setup.cuttable { links::EDIT } else { "cat" };
     let script = format!(
-        "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
+        "#!/bin/sh\nset -e\n{edit} \"$2\" | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
         limits.display(),
         setup.eunoed.display()
     );

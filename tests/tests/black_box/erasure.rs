@@ -305,22 +305,18 @@ async fn appends_that_race_with_a_fence_are_erased_or_refused() {
     .await;
     let client = cluster.client(TENANT).await;
     let id = talk(&client, "anna").await;
-    let writers: Vec<_> = [1, 2, 3, 1, 2, 3]
-        .map(|node| (cluster.client_of(node, TENANT), id.clone()))
-        .into_iter()
-        .map(|(of_node, id)| async move {
-            let of_node = of_node.await;
-            tokio::spawn(async move {
-                for number in 0.. {
-                    if let Err(error) = say(&of_node, &id, "anna", &format!("racing {number}")).await {
-                        return (number, reason(&error).to_owned());
-                    }
+    let mut writers = Vec::new();
+    for node in [1, 2, 3, 1, 2, 3] {
+        let (of_node, id) = (cluster.client_of(node, TENANT).await, id.clone());
+        writers.push(tokio::spawn(async move {
+            for number in 0.. {
+                if let Err(error) = say(&of_node, &id, "anna", &format!("racing {number}")).await {
+                    return (number, reason(&error).to_owned());
                 }
-                unreachable!("an endless loop ended")
-            })
-        })
-        .collect();
-    let writers = futures::future::join_all(writers).await;
+            }
+            unreachable!("an endless loop ended")
+        }));
+    }
     until_true("some messages are written", async || {
         let whole = client.get_conversation(input::by_id(&id), PURPOSE).await.unwrap();
         whole.head_seq > MESSAGES + 50

@@ -9,5 +9,6 @@ mod import_and_read_back;
 mod kill_loop;
 mod load;
 mod node_life;
+mod partition;
 mod placement;
 mod tail_and_typing;

@@ -1,0 +1,160 @@
+//! Erasures while one node is cut off from the others, or comes back from an older state.
+
+use std::time::Duration;
+
+use eunoe_client::types::ContentState;
+use eunoe_client::{Client, MessageQuery, input};
+use eunoe_tests::cluster::{Cluster, Setup, connect};
+use eunoe_tests::wait::until_true;
+use futures::future::join_all;
+
+use crate::erasure::{
+    PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, reason, say, subject, talk,
+};
+
+/// A call to a node that cannot answer is over after so long.
+const CALL_TIME: Duration = Duration::from_secs(4);
+const CONTROL: u32 = 0;
+
+/// A client of one node that gives up soon.
+async fn impatient(cluster: &Cluster, node: u64) -> Client {
+    let mut context = cluster.context("platform", TENANT, Some(node));
+    context.timeouts.call = CALL_TIME;
+    connect(context).await
+}
+
+/// Reads a conversation: whether the node answered. What it answers must show nothing of an erased one.
+async fn shows_nothing(client: &Client, id: &str) -> Result<(), String> {
+    let mut pages = client.list_messages(MessageQuery::all(input::by_id(id), PURPOSE));
+    loop {
+        match pages.next_page().await {
+            Ok(Some(page)) => {
+                for message in page.messages {
+                    assert!(message.state() == ContentState::Erased, "a message is readable");
+                    assert!(message.parts.iter().all(|part| part.content.is_none()));
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(reason(&error).to_owned()),
+        }
+    }
+}
+
+/// The leader of the control group, as a node sees it.
+async fn leader(cluster: &Cluster, node: u64) -> Option<u64> {
+    let groups = cluster.status_of(node).await.groups;
+    let control = groups.into_iter().find(|group| group.id == CONTROL);
+    control.unwrap().leader
+}
+
+/// Cuts off a node (the control group's leader, or another) and erases meanwhile.
+async fn erase_behind_the_back_of(is_cut: impl Fn(u64, u64) -> bool) {
+    let cluster = Cluster::start_with(Setup {
+        arguments: SHORT_LEASE,
+        cuttable: true,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
+    let leads = leader(&cluster, 1).await.unwrap();
+    let mut nodes = cluster.nodes();
+    let at = nodes.iter().position(|node| is_cut(*node, leads)).unwrap();
+    let cut = nodes.remove(at);
+    let of_cut = impatient(&cluster, cut).await;
+    // Whatever it could keep in memory of them it has now.
+    for id in [&anna, &bert] {
+        assert_intact(&of_cut, id).await;
+    }
+
+    cluster.cut_off(cut);
+    let mut others = Vec::new();
+    for node in &nodes {
+        others.push(cluster.client_of(*node, TENANT).await);
+    }
+    erase(&others[0], subject("anna", false)).await;
+    for of_node in &others {
+        assert_erased(of_node, &anna).await;
+        assert_intact(of_node, &bert).await;
+    }
+    let refused = shows_nothing(&of_cut, &anna).await.unwrap_err();
+    assert!(
+        ["NO_QUORUM", "NODE_SEALED"].contains(&refused.as_str()),
+        "{refused}"
+    );
+    // Its lease ends whatever it believes, and with it the keys in its memory.
+    until_true("the node that is cut off holds no keys", async || {
+        assert!(shows_nothing(&of_cut, &anna).await.is_err(), "it answered alone");
+        let status = cluster.status_of(cut).await;
+        let itself = status.nodes.into_iter().find(|node| node.id == cut);
+        itself.unwrap().unsealed == Some(false)
+    })
+    .await;
+    assert_eq!(shows_nothing(&of_cut, &anna).await.unwrap_err(), "NODE_SEALED");
+
+    cluster.heal();
+    until_true("the node answers again", async || {
+        shows_nothing(&of_cut, &anna).await.is_ok()
+    })
+    .await;
+    let back = cluster.client_of(cut, TENANT).await;
+    assert_erased(&back, &anna).await;
+    assert_intact(&back, &bert).await;
+    let refused = say(&back, &anna, "anna", "too late").await.unwrap_err();
+    assert_eq!(reason(&refused), "ERASED");
+    say(&back, &bert, "bert", "in time").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_cut_off_shows_nothing_that_was_erased_meanwhile() {
+    erase_behind_the_back_of(|node, leader| node != leader).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_shows_nothing_that_was_erased_meanwhile() {
+    erase_behind_the_back_of(|node, leader| node == leader).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_falls_back_to_an_older_state_shows_nothing_that_was_erased_since() {
+    let mut cluster = Cluster::start_with(Setup {
+        arguments: SHORT_LEASE,
+        ..Setup::default()
+    })
+    .await;
+    let client = cluster.client(TENANT).await;
+    // What comes before this restart is flushed, what comes after it is in the log alone.
+    let kept = talk(&client, "bert").await;
+    cluster.stop().await;
+    cluster.start_again().await;
+    let client = cluster.client(TENANT).await;
+    let (anna, carl) = (talk(&client, "anna").await, talk(&client, "carl").await);
+    let killed = 3;
+    let of_killed = impatient(&cluster, killed).await;
+    for id in [&anna, &carl, &kept] {
+        assert_intact(&of_killed, id).await;
+    }
+    // One fence that it knew and has not flushed, one that it never heard of.
+    erase(&client, subject("anna", false)).await;
+    assert_erased(&of_killed, &anna).await;
+    cluster.kill(killed).await;
+    let awake = cluster.client_of(1, TENANT).await;
+    erase(&awake, subject("carl", false)).await;
+
+    let reads = [&anna, &carl, &anna, &carl].map(|id| shows_nothing_from_the_first(&of_killed, id));
+    let killed_alone = [killed];
+    tokio::join!(cluster.restart(&killed_alone), join_all(reads));
+    let back = cluster.client_of(killed, TENANT).await;
+    for id in [&anna, &carl] {
+        assert_erased(&back, id).await;
+    }
+    assert_intact(&back, &kept).await;
+}
+
+/// Reads from before a node is up until it answers.
+async fn shows_nothing_from_the_first(client: &Client, id: &str) {
+    until_true("the node answers", async || {
+        shows_nothing(client, id).await.is_ok()
+    })
+    .await;
+}
