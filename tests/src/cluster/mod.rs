@@ -46,7 +46,7 @@ pub struct Setup {
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
     pub environment: Vec<(&'static str, PathBuf)>,
-    /// Whether the nodes talk to each other through [`Cluster::cut_off`]'s hands.
+    /// Whether the links between the nodes can be cut: see [`Cluster::cut_off`].
     pub cuttable: bool,
 }
 

@@ -67,6 +67,7 @@ impl Carried {
         for record in log_records(&folder.path().join("log")) {
             sealed.take_log_entry(&record.data);
         }
+        let mut states = Sealed::default();
         let control = folder.path().join(CONTROL);
         for snapshot in snapshots(&control) {
             let apart = tempfile::tempdir().expect("a folder is made");
@@ -76,11 +77,13 @@ impl Carried {
                 let place = file.strip_prefix(&snapshot).expect("a file below its folder");
                 copy(&file, &group.join("state").join(place));
             }
-            sealed.take_state(&with_state(apart.path(), all_rows));
+            states.take_state(&with_state(apart.path(), all_rows));
         }
-        let states = folder.path().join("state");
-        sealed.take_state(&with_state(&states, all_rows));
-        let (realm, levels, keys) = with_state(&states, read_open_rows);
+        let current = folder.path().join("state");
+        states.take_state(&with_state(&current, all_rows));
+        // So what a state has overwritten or deleted, and its files may hold still, is found too.
+        assert!(sealed.includes(&states), "a state has what no command brought");
+        let (realm, levels, keys) = with_state(&current, read_open_rows);
         Self {
             folder,
             realm,

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 pub(crate) const TENANT: &str = "demo";
 pub(crate) const PURPOSE: &str = "support";
-const MESSAGES: u64 = 12;
+pub(crate) const MESSAGES: u64 = 12;
 /// Epochs begin only when somebody is in a hurry.
 pub(crate) const PATIENT: &[&str] = &["--epoch-period", "86400"];
 /// The shortest lease.

@@ -33,7 +33,8 @@ struct World {
     kept: Vec<String>,
 }
 
-fn kid(id: &str) -> Kid {
+/// The key of a conversation.
+pub(crate) fn kid(id: &str) -> Kid {
     let byte = |at| u8::from_str_radix(&id[at..at + 2], 16).unwrap();
     let bytes: Vec<u8> = (0..id.len()).step_by(2).map(byte).collect();
     Kid(bytes.try_into().unwrap())
@@ -184,7 +185,7 @@ fn assert_as_meant(carried: &Carried, world: &World) {
     assert_eq!(kinds.map(of_kind), [1, 1, 3 + 1, 3 + 1 + 1]);
 }
 
-/// No byte of an old root is in any file.
+/// The old root lies in no file as it is.
 fn assert_forgotten(carried: &Carried, old_root: &[u8]) {
     let (found, bytes) = Words::new(&[old_root]).find_below(carried.folder());
     assert!(bytes > 0 && found.is_empty(), "the old root is in {found:?}");

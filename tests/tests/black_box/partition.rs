@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use eunoe_client::types::ContentState;
-use eunoe_client::{Client, ClientError, ErrorCode, MessageQuery, input};
+use eunoe_client::{
+    Client, ClientError, ErrorCode, MessagePages, MessageQuery, Tail, TailEvent, TailStart, input,
+};
 use eunoe_tests::cluster::{Cluster, Setup, connect};
-use eunoe_tests::wait::until_true;
+use eunoe_tests::forensics::Carried;
+use eunoe_tests::wait::{PATIENCE, until_true};
 use futures::future::join_all;
 
 use crate::erasure::{
-    PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, reason, say, subject, talk,
+    MESSAGES, PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, reason, say, subject, talk,
 };
+use crate::forensics::kid;
 
 /// A call to a node that cannot answer is over after so long.
 const CALL_TIME: Duration = Duration::from_secs(4);
@@ -38,6 +42,40 @@ async fn shows_nothing(client: &Client, id: &str) -> Result<(), ClientError> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Reads the first of several pages.
+async fn begin_reading(client: &Client, id: &str) -> MessagePages {
+    let mut pages = client.list_messages(MessageQuery {
+        page_size: 5,
+        ..MessageQuery::all(input::by_id(id), PURPOSE)
+    });
+    assert_eq!(pages.next_page().await.unwrap().unwrap().messages.len(), 5);
+    pages
+}
+
+/// Follows a conversation and has all messages that it holds.
+async fn begin_tail(client: &Client, id: &str) -> Tail {
+    let begun = client.tail(input::by_id(id), PURPOSE, TailStart::AfterSeq(0));
+    let mut tail = begun.await.unwrap();
+    for _ in 0..MESSAGES {
+        assert!(matches!(
+            tail.next().await.unwrap().unwrap(),
+            TailEvent::Message(_)
+        ));
+    }
+    tail
+}
+
+/// The lease of a node that is cut off ends whatever it believes, and with it the keys in its memory.
+async fn until_it_holds_no_keys(cluster: &Cluster, node: u64, client: &Client, id: &str) {
+    until_true("the node that is cut off holds no keys", async || {
+        assert_does_not_answer(client, id).await;
+        let nodes = cluster.status_of(node).await.nodes;
+        let itself = nodes.into_iter().find(|row| row.id == node).unwrap();
+        itself.unsealed == Some(false)
+    })
+    .await;
 }
 
 /// A node that cannot know what was fenced says that it cannot answer, or says nothing until the call is over.
@@ -73,6 +111,11 @@ async fn erase_behind_the_back_of(is_cut: impl Fn(u64, u64) -> bool) {
     for id in [&anna, &bert] {
         assert_intact(&of_cut, id).await;
     }
+    let mut begun = [
+        begin_reading(&of_cut, &anna).await,
+        begin_reading(&of_cut, &anna).await,
+    ];
+    let mut tail = begin_tail(&cluster.client_of(cut, TENANT).await, &anna).await;
 
     cluster.cut_off(cut);
     let mut others = Vec::new();
@@ -85,23 +128,28 @@ async fn erase_behind_the_back_of(is_cut: impl Fn(u64, u64) -> bool) {
         assert_intact(of_node, &bert).await;
     }
     assert_does_not_answer(&of_cut, &anna).await;
-    // Its lease ends whatever it believes, and with it the keys in its memory.
-    until_true("the node that is cut off holds no keys", async || {
-        assert_does_not_answer(&of_cut, &anna).await;
-        let status = cluster.status_of(cut).await;
-        let itself = status.nodes.into_iter().find(|node| node.id == cut);
-        itself.unwrap().unsealed == Some(false)
-    })
-    .await;
+    until_it_holds_no_keys(&cluster, cut, &of_cut, &anna).await;
     for id in [&anna, &bert] {
         assert_does_not_answer(&of_cut, id).await;
     }
+    assert!(
+        begun[0].next_page().await.is_err(),
+        "a page token is good for more than a call"
+    );
 
     cluster.heal();
     until_true("the node answers again", async || {
         shows_nothing(&of_cut, &anna).await.is_ok()
     })
     .await;
+    let page = begun[1].next_page().await.unwrap().unwrap();
+    assert!(
+        page.messages
+            .iter()
+            .all(|message| message.state() == ContentState::Erased)
+    );
+    let told = tokio::time::timeout(PATIENCE, tail.next()).await.unwrap();
+    assert!(matches!(told.unwrap().unwrap(), TailEvent::Erased));
     let back = cluster.client_of(cut, TENANT).await;
     assert_erased(&back, &anna).await;
     assert_intact(&back, &bert).await;
@@ -143,6 +191,12 @@ async fn a_node_that_falls_back_to_an_older_state_shows_nothing_that_was_erased_
     erase(&client, subject("anna", false)).await;
     assert_erased(&of_killed, &anna).await;
     cluster.kill(killed).await;
+    let fallen = Carried::from(&cluster.node_dir(killed));
+    assert!(
+        !fallen.keys().contains_key(&kid(&anna)),
+        "all that happened was flushed"
+    );
+    drop(fallen);
     let awake = cluster.client_of(1, TENANT).await;
     erase(&awake, subject("carl", false)).await;
 
