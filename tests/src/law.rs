@@ -71,6 +71,13 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("tonic-prost-build", &["eunoe-proto"]),
     ("protox", &["eunoe-proto"]),
     ("tonic-health", &["eunoe-server"]),
+    // What leaves a node about itself passes one allow-list, in the server.
+    ("opentelemetry", &["eunoe-server"]),
+    ("opentelemetry_sdk", &["eunoe-server"]),
+    ("opentelemetry-otlp", &["eunoe-server"]),
+    ("opentelemetry-prometheus", &["eunoe-server"]),
+    ("opentelemetry-proto", &[]),
+    ("prometheus", &["eunoe-server"]),
     ("tonic-reflection", &["eunoe-server"]),
     ("tonic-web", &["eunoe-server"]),
     ("axum", &["eunoe-server"]),

@@ -46,6 +46,25 @@ fn a_clock_in_a_machine_is_seen() {
 }
 
 #[test]
+fn an_attribute_outside_of_the_allow_list_is_seen() {
+    let (grpc, telemetry) = ("crates/server/src/grpc/a.rs", "crates/server/src/telemetry/a.rs");
+    let add = ["span.set", "_attribute(", "one);"].concat();
+    let make = ["Key", "Value::new(name, text)"].concat();
+    let name = ["use open", "telemetry::Context;"].concat();
+    for (path, line, breaches) in [
+        (grpc, &name, 1),
+        (telemetry, &name, 0),
+        (grpc, &add, 1),
+        (telemetry, &add, 1),
+        (telemetry, &make, 1),
+        ("crates/server/src/telemetry/attribute.rs", &make, 0),
+        (grpc, &format!("// {name}"), 0),
+    ] {
+        assert_eq!(breaches_of(path, line), breaches, "{path}: {line}");
+    }
+}
+
+#[test]
 fn a_test_ignored_without_a_reason_is_seen() {
     assert_eq!(breaches_of("crates/a/tests/b.rs", "    #[ignore]"), 1);
     assert_eq!(

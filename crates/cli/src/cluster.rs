@@ -136,6 +136,12 @@ fn node_json(node: &Node) -> Value {
     if let Some(unsealed) = node.unsealed {
         insert("unsealed", unsealed.into());
     }
+    if let Some(left_ms) = node.lease_left_ms {
+        // A node that is out of its lease answers, and uses no key.
+        let lease = if left_ms > 0 { "HELD" } else { "OVER" };
+        insert("lease", lease.into());
+        insert("lease_left_ms", left_ms.into());
+    }
     insert("leader_of", node.leader_of.clone().into());
     object.into()
 }
@@ -251,6 +257,7 @@ mod tests {
             state: NodeState::Voter.into(),
             reachable: true,
             unsealed: Some(true),
+            lease_left_ms: Some(4_000),
             leader_of: vec![0, 2],
             ..Default::default()
         };
@@ -279,7 +286,7 @@ mod tests {
         let json = status_json(&status());
         assert_eq!(
             json["nodes"][0].to_string(),
-            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"peer":"127.0.0.1:2","reachable":true,"site":"de/dev/dev-1","state":"VOTER","unsealed":true}"#
+            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"lease":"HELD","lease_left_ms":4000,"peer":"127.0.0.1:2","reachable":true,"site":"de/dev/dev-1","state":"VOTER","unsealed":true}"#
         );
         assert_eq!(
             json["groups"][0].to_string(),

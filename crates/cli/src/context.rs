@@ -118,6 +118,14 @@ pub(crate) async fn tenant_client_as(global: &Global, default_role: Role) -> Res
     Ok(Client::connect(for_tenant_as(global, default_role)?).await?)
 }
 
+/// Connects for the tenant if one is named, else for whatever the certificate allows.
+pub(crate) async fn any_tenant_client(global: &Global) -> Result<Client, Failure> {
+    match &global.tenant {
+        Some(_) => tenant_client(global).await,
+        None => Ok(Client::connect(load(global, Role::Platform)?).await?),
+    }
+}
+
 /// Connects for the cluster's own affairs.
 pub(crate) async fn operator_client(global: &Global) -> Result<Client, Failure> {
     Ok(Client::connect(load(global, Role::Operator)?).await?)

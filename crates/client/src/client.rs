@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use eunoe_proto::chat::chat_service_client::ChatServiceClient;
 use eunoe_types::Outcome;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
@@ -20,6 +21,7 @@ const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    traceparent: Option<AsciiMetadataValue>,
 }
 
 struct Inner {
@@ -46,6 +48,7 @@ impl Client {
                 tenant,
                 timeouts,
             }),
+            traceparent: None,
         };
         let mut attempts = Attempts::within(timeouts.connect);
         loop {
@@ -62,6 +65,39 @@ impl Client {
     /// The tenant that calls are made for.
     pub fn tenant(&self) -> &str {
         &self.inner.tenant
+    }
+
+    /// The same client, whose calls belong to the caller's trace: `traceparent` is W3C's header of version 00
+    /// (`00-<32 hex digits>-<16 hex digits>-<2 hex digits>`) and is sent as it is. What it names ends up with whoever
+    /// collects the cluster's traces, so that its ids must be random.
+    ///
+    /// # Errors
+    ///
+    /// `BAD_CONTEXT` if it is not such a header.
+    pub fn in_trace(&self, traceparent: &str) -> Result<Self, ClientError> {
+        let lengths = traceparent.split('-').map(str::len);
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+        let well_formed =
+            traceparent.starts_with("00-") && lengths.eq([2, 32, 16, 2]) && traceparent.bytes().all(is_hex);
+        let value = well_formed.then(|| AsciiMetadataValue::try_from(traceparent));
+        let Some(Ok(value)) = value else {
+            return Err(ClientError::bad_context(
+                "traceparent is not a W3C trace context of version 00",
+            ));
+        };
+        Ok(Self {
+            inner: Arc::clone(&self.inner),
+            traceparent: Some(value),
+        })
+    }
+
+    /// A request that says which trace it belongs to, if it belongs to one.
+    pub(crate) fn request<Message>(&self, message: Message) -> tonic::Request<Message> {
+        let mut request = tonic::Request::new(message);
+        if let Some(traceparent) = &self.traceparent {
+            request.metadata_mut().insert("traceparent", traceparent.clone());
+        }
+        request
     }
 
     /// The calls for operators.
@@ -132,7 +168,7 @@ impl Client {
     {
         let leased = self.lease(attempts, avoid).await.map_err(|error| (None, error))?;
         let time = attempts.attempt_time(self.timeouts().attempt);
-        let mut message = tonic::Request::new(request.clone());
+        let mut message = self.request(request.clone());
         message.set_timeout(time);
         let answer = tokio::time::timeout(time, rpc(leased.channel.clone(), message)).await;
         let error = match answer {

@@ -52,7 +52,12 @@ impl<'a> Txn<'a> {
     ) -> Result<Vec<Row>, Fault> {
         // The first key after another is the same with a byte appended.
         let from = after.map_or_else(|| prefix.to_vec(), |key| [key, &[0]].concat());
-        self.merged(&from, &table::after_prefix(prefix), false, rows_max)
+        self.merged(
+            from.as_slice().max(prefix),
+            &table::after_prefix(prefix),
+            false,
+            rows_max,
+        )
     }
 
     /// The last row whose key begins with `prefix`, own writes included.
@@ -70,7 +75,7 @@ impl<'a> Txn<'a> {
             from,
             to,
             backward,
-            rows_max: rows_max + own().count(),
+            rows_max: rows_max.saturating_add(own().count()),
             bytes_max: usize::MAX,
         })?;
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().collect();

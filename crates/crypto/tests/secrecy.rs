@@ -38,6 +38,7 @@ fn debug_hides_keys_records_and_names() {
             created: TimeMs(1),
         }],
         flags: 0,
+        locator: None,
         blind: Some(key(BYTE)),
     };
     let locators = LocatorKey::root(&arena, &secret_key).expect("memory");

@@ -21,12 +21,13 @@ fn a_key_record_keeps_its_form() {
         key: key(byte),
         created: TimeMs(300),
     };
-    let record = KeyRecord {
+    let mut record = KeyRecord {
         kind: KeyKind::Conv,
         kid: Kid([0x0b; 16]),
         created_epoch: 2,
         generations: vec![generation(1, 0x11), generation(3, 0x33)],
         flags: 0,
+        locator: None,
         blind: Some(key(0x77)),
     };
     let expected = [
@@ -40,7 +41,57 @@ fn a_key_record_keeps_its_form() {
         format!("03{}ac02", "33".repeat(32)),
         format!("01{}", "77".repeat(32)),
     ];
-    assert_eq!(hex(record.encode().expose()), expected.concat());
+    assert_eq!(hex(record.encode().expose()), format!("{}00", expected.concat()));
+
+    let locators = LocatorKey::root(&arena(), &key(1)).expect("memory");
+    let tenant = TenantId::new("acme").expect("a name");
+    let locator = locators.locate(IndexKind::ConvRef, &tenant, b"ticket-1", 0);
+    record.locator = Some(locator);
+    let encoded = record.encode();
+    let (before, filed) = encoded.expose().split_at(encoded.len() - 33);
+    assert_eq!(hex(before), expected.concat());
+    assert_eq!(filed[0], 1, "the locator's own test pins its bytes");
+    let decoded = KeyRecord::decode(&encoded).expect("its own form");
+    assert_eq!(
+        decoded.locator,
+        Some(locator),
+        "a record's index row is found again"
+    );
+}
+
+#[test]
+fn a_key_record_in_any_other_form_is_refused() {
+    let record = KeyRecord {
+        kind: KeyKind::Subject,
+        kid: Kid([0x0b; 16]),
+        created_epoch: 2,
+        generations: vec![KeyGeneration {
+            generation: 1,
+            key: key(0x11),
+            created: TimeMs(300),
+        }],
+        flags: 0,
+        locator: None,
+        blind: None,
+    };
+    let encoded = record.encode();
+    let bytes = encoded.expose();
+    assert!(KeyRecord::decode(&encoded).is_ok());
+    for length in 0..bytes.len() {
+        assert!(
+            KeyRecord::decode(&SecretBytes::from(&bytes[..length])).is_err(),
+            "a record cut at {length} was taken"
+        );
+    }
+    let (body, locator) = bytes.split_at(bytes.len() - 1);
+    assert_eq!(locator, [0]);
+    for tail in [&[2][..], &[1], &[0, 0], &[1, 7, 7]] {
+        let bytes = SecretBytes::new([body, tail].concat());
+        assert!(
+            KeyRecord::decode(&bytes).is_err(),
+            "{tail:?} was taken for a locator"
+        );
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use eunoe_crypto::{
     Entropy, IndexRecord, KeyArena, KeyRecord, LeafName, MetaPage, PageId, PageKeys, RootKey, RowHeader,
     RowTag, SecretKey, Tree,
 };
-use eunoe_types::{Fault, Kid};
+use eunoe_types::{Fault, Kid, limits};
 
 use crate::KeyringError;
 use crate::error::unopened;
@@ -43,8 +43,10 @@ pub struct PreparedEpoch {
 }
 
 impl Unsealed {
-    /// Where the rows of fenced keys are.
-    pub fn plan_epoch(&self, view: &dyn StateView, keys: Vec<Kid>) -> Result<EpochPlan, KeyringError> {
+    /// Where the rows of fenced keys are; of the first of them, if they are more than one epoch takes.
+    pub fn plan_epoch(&self, view: &dyn StateView, mut keys: Vec<Kid>) -> Result<EpochPlan, KeyringError> {
+        // A command with more would not decode, which stops every node.
+        keys.truncate(limits::EPOCH_ERASURES_MAX);
         let levels = self.pages().levels();
         let mut pages = BTreeSet::new();
         for kid in &keys {

@@ -18,7 +18,8 @@ struct Names {
 fn create_all(cluster: &mut Cluster, keys: &Unsealed, entropy: &mut Seeded) -> Names {
     let tenant = keys
         .new_tenant(&cluster.rows, &tenant_id(), NOW, entropy)
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     assert_eq!(cluster.create(&tenant), KeyOutcome::Created);
     let tenant = keys
         .tenant(&cluster.rows, &tenant_id())
@@ -27,22 +28,25 @@ fn create_all(cluster: &mut Cluster, keys: &Unsealed, entropy: &mut Seeded) -> N
 
     let visitor = keys
         .new_subject(&cluster.rows, &tenant, "visitor/7", NOW, entropy)
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     assert_eq!(cluster.create(&visitor), KeyOutcome::Created);
     let bucket = keys
         .new_bucket(&cluster.rows, &tenant, b"chat/20000", NOW, entropy)
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     assert_eq!(cluster.create(&bucket), KeyOutcome::Created);
     let conversation = keys
         .new_conversation(
             &cluster.rows,
             &tenant,
-            Some(visitor.kid.shard()),
+            Some(visitor.kid),
             Some(b"ticket-1"),
             NOW,
             entropy,
         )
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     assert_eq!(cluster.create(&conversation), KeyOutcome::Created);
     Names {
         visitor: visitor.kid,
@@ -163,15 +167,24 @@ fn two_creations_under_one_name_give_one_key() {
         .tenant(&cluster.rows, &tenant_id())
         .expect("looks up")
         .expect("is there");
-    let late = keys
+    let taken = keys
         .new_subject(&cluster.rows, &tenant, "visitor/7", NOW, &mut Seeded(3))
         .expect("prepares");
-    assert_ne!(late.kid, names.visitor);
+    assert!(taken.is_none(), "a name in use was given away");
+    // Two nodes prepare at once, before either key is there.
+    let prepare = |seed| {
+        keys.new_subject(&cluster.rows, &tenant, "visitor/8", NOW, &mut Seeded(seed))
+            .expect("prepares")
+            .expect("the name is free")
+    };
+    let (first, late) = (prepare(4), prepare(5));
+    assert_ne!(late.kid, first.kid);
+    assert_eq!(cluster.create(&first), KeyOutcome::Created);
     assert_eq!(cluster.create(&late), KeyOutcome::Exists);
+    let found = |name| keys.subject(&cluster.rows, &tenant, name).expect("looks up");
     assert_eq!(
-        keys.subject(&cluster.rows, &tenant, "visitor/7")
-            .expect("looks up"),
-        Some(names.visitor)
+        (found("visitor/7"), found("visitor/8")),
+        (Some(names.visitor), Some(first.kid))
     );
     assert!(
         keys.key(&cluster.rows, late.kid).expect("looks up").is_none(),
@@ -285,7 +298,7 @@ fn another_root_opens_nothing_even_under_a_forged_commitment() {
     let other = RootKey::generate(&arena(), &mut Seeded(99)).expect("generates");
     cluster.forge_commitment(&root, &other);
     assert_eq!(
-        control::genesis(&cluster.rows)
+        control::epoch(&cluster.rows)
             .expect("decodes")
             .expect("is there")
             .root_commit,

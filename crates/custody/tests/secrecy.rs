@@ -52,7 +52,8 @@ fn names_of_people_and_conversations_are_in_no_row() {
     let mut entropy = Seeded(2);
     let tenant = keys
         .new_tenant(&cluster.rows, &tenant_id(), NOW, &mut entropy)
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     cluster.create(&tenant);
     let tenant = keys
         .tenant(&cluster.rows, &tenant_id())
@@ -60,7 +61,8 @@ fn names_of_people_and_conversations_are_in_no_row() {
         .expect("is there");
     let subject = keys
         .new_subject(&cluster.rows, &tenant, "visitor/canary", NOW, &mut entropy)
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     cluster.create(&subject);
     let chat = keys
         .new_conversation(
@@ -71,7 +73,8 @@ fn names_of_people_and_conversations_are_in_no_row() {
             NOW,
             &mut entropy,
         )
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     cluster.create(&chat);
     let found = |rows: &Rows, word: &[u8]| {
         rows.0.iter().any(|(key, value)| {
@@ -92,7 +95,8 @@ fn debug_prints_no_key_bytes() {
     let keys = keyring.unsealed().expect("unsealed");
     let prepared = keys
         .new_tenant(&cluster.rows, &tenant_id(), NOW, &mut Seeded(2))
-        .expect("prepares");
+        .expect("prepares")
+        .expect("the name is free");
     cluster.create(&prepared);
     let tenant = keys
         .tenant(&cluster.rows, &tenant_id())

@@ -1,4 +1,5 @@
-//! Probes over plain HTTP: whether the process runs, has started, and serves. Nothing else is told here.
+//! Probes over plain HTTP: whether the process runs, has started, and serves; and the metrics. Nothing else is told
+//! here.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,10 +20,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Sleep, sleep};
 
+use crate::telemetry;
+
 /// Connections at once; more wait.
 const CONNECTIONS_MAX: usize = 32;
 /// A connection is closed after this time, whatever it does: probes are short.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(15);
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// After the end was announced, probes in flight have so long.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -72,7 +79,7 @@ impl Health {
     }
 }
 
-/// Serves `/livez`, `/startupz` and `/readyz` until `shutdown` ends.
+/// Serves `/livez`, `/startupz`, `/readyz` and `/metrics` until `shutdown` ends.
 pub async fn serve(
     listener: TcpListener,
     health: Health,
@@ -82,6 +89,7 @@ pub async fn serve(
         .route("/livez", get(livez))
         .route("/startupz", get(startupz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .with_state(health);
     let (announce, announced) = tokio::sync::oneshot::channel();
     let signal = async move {
@@ -124,6 +132,13 @@ async fn readyz(State(health): State<Health>) -> Answer {
         HealthState::Starting(reason) | HealthState::Faulted(reason) => no(reason),
         HealthState::Draining => no("draining"),
         HealthState::Serving => (StatusCode::OK, "ready"),
+    }
+}
+
+async fn metrics() -> Response {
+    match telemetry::text() {
+        Some(text) => ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written").into_response(),
     }
 }
 

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 
 use crate::grpc::Gate;
 use crate::peer::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
+use crate::telemetry::Calls;
 use crate::tls::{Acceptor, Proof};
 
 /// Bytes of one request of a client: a batch, and what protobuf adds. Set on each service with
@@ -39,9 +40,11 @@ const CLIENT_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 #[error("the gRPC server failed")]
 pub struct ServerFailed(#[from] tonic::transport::Error);
 
-/// A builder for the client listener, behind its gate: add services, then [`serve`] the router.
-pub fn client_server(streams_per_connection: u32, gate: Gate) -> Server<Stack<Gate, Identity>> {
+/// A builder for the client listener, behind its gate, whose calls are counted and traced: add services, then
+/// [`serve`] the router.
+pub fn client_server(streams_per_connection: u32, gate: Gate) -> Server<Stack<Gate, Stack<Calls, Identity>>> {
     Server::builder()
+        .layer(Calls)
         .layer(gate)
         .max_concurrent_streams(streams_per_connection)
         .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)

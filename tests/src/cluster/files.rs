@@ -34,6 +34,7 @@ pub(super) struct NodeEndpoint {
 #[derive(Debug, Deserialize)]
 pub(super) struct Ready {
     pub(super) ids: Vec<u64>,
+    pub(super) admin: Vec<String>,
     pub(super) pids: Vec<i32>,
 }
 

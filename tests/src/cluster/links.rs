@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Cluster;
+
 /// A shell command that prints a node's configuration with the peers' ports on [`HERE`]; `listen.peer` stays.
 pub(super) const EDIT: &str =
     "sed '/^\\[\\[members\\]\\]/,/^\\[[^[]/s/^peer = \"127.0.0.1:/peer = \"127.0.0.2:/'";
@@ -52,8 +54,30 @@ impl Links {
     }
 
     /// Cuts the cables of one node and mends all others.
-    pub(super) fn cut(&self, node: Option<u64>) {
+    fn cut(&self, node: Option<u64>) {
         self.cut.send_replace(node);
+    }
+}
+
+impl Cluster {
+    /// Cuts a node off from all others, in both directions: what they send to each other waits. Its clients reach it.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster was not started as [`Setup::cuttable`].
+    pub fn cut_off(&self, node: u64) {
+        let links = self.links.as_ref().expect("the cluster is cuttable");
+        links.cut(Some(node));
+    }
+
+    /// Ends what [`Self::cut_off`] began; what waits arrives.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster was not started as [`Setup::cuttable`].
+    pub fn heal(&self) {
+        let links = self.links.as_ref().expect("the cluster is cuttable");
+        links.cut(None);
     }
 }
 

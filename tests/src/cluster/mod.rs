@@ -2,15 +2,15 @@
 
 mod files;
 pub mod keys;
+mod launcher;
 mod links;
 mod process;
 pub mod programs;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::{fs, io};
 
 use eunoe_client::cluster_types::GetStatusResponse;
 use eunoe_client::{Client, Context, Pem};
@@ -19,6 +19,8 @@ pub use process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -42,6 +44,8 @@ pub struct Setup {
     pub limits: &'static str,
     /// More arguments of `eunoe dev`.
     pub arguments: &'static [&'static str],
+    /// Lines of their `[telemetry]` table.
+    pub telemetry: String,
     /// The program to run in place of `eunoed`.
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
@@ -59,6 +63,7 @@ impl Default for Setup {
             policy: "EU27",
             limits: "",
             arguments: &[],
+            telemetry: String::new(),
             eunoed: programs::eunoed(),
             environment: Vec::new(),
             cuttable: false,
@@ -92,7 +97,7 @@ impl Cluster {
             .prefix("eunoe-test-")
             .tempdir()
             .expect("a folder is made");
-        let launcher = write_launcher(folder.path(), &setup).expect("a script is written");
+        let launcher = launcher::write(folder.path(), &setup).expect("a script is written");
         let mut environment = setup.environment;
         environment.push(("EUNOE_EUNOED", launcher));
         let mut cluster = Self {
@@ -162,26 +167,6 @@ impl Cluster {
     /// Asks a node to end; returns when it has.
     pub async fn terminate(&self, node: u64) {
         self.end(node, Signal::TERM).await;
-    }
-
-    /// Cuts a node off from all others, in both directions: what they send to each other waits. Its clients reach it.
-    ///
-    /// # Panics
-    ///
-    /// If the cluster was not started as [`Setup::cuttable`].
-    pub fn cut_off(&self, node: u64) {
-        let links = self.links.as_ref().expect("the cluster is cuttable");
-        links.cut(Some(node));
-    }
-
-    /// Ends what [`Self::cut_off`] began; what waits arrives.
-    ///
-    /// # Panics
-    ///
-    /// If the cluster was not started as [`Setup::cuttable`].
-    pub fn heal(&self) {
-        let links = self.links.as_ref().expect("the cluster is cuttable");
-        links.cut(None);
     }
 
     async fn end(&self, node: u64, signal: Signal) {
@@ -324,6 +309,30 @@ impl Cluster {
         operator.cluster().status().await.expect("a node says its status")
     }
 
+    /// What a node answers to Prometheus.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn metrics(&self, node: u64) -> String {
+        let ready = files::ready(&self.dir());
+        let mut of_ids = ready.ids.iter().zip(&ready.admin);
+        let (_, address) = of_ids
+            .find(|(id, _)| **id == node)
+            .expect("the cluster has this node");
+        let mut connection = TcpStream::connect(address)
+            .await
+            .expect("a node serves its metrics");
+        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
+        connection.write_all(request).await.expect("a request is sent");
+        let mut answer = String::new();
+        let read = connection.read_to_string(&mut answer).await;
+        read.expect("the answer is text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("the answer is HTTP");
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        body.to_owned()
+    }
+
     fn find_processes(&mut self) {
         let ready = files::ready(&self.dir());
         for (id, pid) in ready.ids.into_iter().zip(ready.pids) {
@@ -385,21 +394,6 @@ pub async fn connect(mut context: Context) -> Client {
     // Connecting keeps trying for so long, and a node may be starting.
     context.timeouts.connect = crate::wait::PATIENCE;
     Client::connect(context).await.expect("a node can be reached")
-}
-
-/// A script that runs `eunoed` with the configuration of `eunoe dev` and the limits of the test behind it.
-fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
-    let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
-    fs::write(&limits, format!("\n[limits]\n{}\n", setup.limits))?;
-    let edit = if setup.cuttable { links::EDIT } else { "cat" };
-    let script = format!(
-        "#!/bin/sh\nset -e\n{edit} \"$2\" | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
-        limits.display(),
-        setup.eunoed.display()
-    );
-    fs::write(&launcher, script)?;
-    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))?;
-    Ok(launcher)
 }
 
 /// Runs a command that prints JSON lines.

@@ -1,14 +1,16 @@
 //! No word that a person typed or is named by, and no key, is in any file of any node: not in the state, not in the
-//! Raft log, not in a program's log, not after failing calls, a snapshot or a crash. Not even the vault holds a key
+//! Raft log, not in a program's log, not in the traces and metrics that it sends away or shows, not after failing calls, a snapshot or a crash. Not even the vault holds a key
 //! as it is: the root in it is sealed.
 
 use std::fs;
+use std::path::Path;
 
 use eunoe_client::types::{
     CreateConversationRequest, Data, MessageInput, Part, Participant, ParticipantKind, part,
 };
 use eunoe_client::{Client, ClientError, ErrorCode, StreamOptions, TailStart, input};
 use eunoe_tests::cluster::{Cluster, Setup, connect, keys};
+use eunoe_tests::collector::{self, Collector};
 use eunoe_tests::random::Random;
 use eunoe_tests::scan::{Words, files_below};
 use eunoe_tests::wait::until_true;
@@ -69,8 +71,10 @@ impl Canaries {
 async fn no_word_and_no_key_is_in_any_file() {
     let exported = tempfile::tempdir().unwrap();
     let exported = exported.path().join("keys");
+    let collector = Collector::start();
     let mut cluster = Cluster::start_with(Setup {
         limits: LIMITS,
+        telemetry: collector.telemetry(1.0),
         eunoed: keys::exporting_eunoed(),
         environment: vec![(keys::EXPORT, exported.clone())],
         ..Setup::default()
@@ -106,6 +110,7 @@ async fn no_word_and_no_key_is_in_any_file() {
     for node in cluster.nodes() {
         the_words_are_stored(&cluster.client_of(node, TENANT).await, &reference, &canaries).await;
     }
+    let told = told(&cluster, &collector).await;
     drop(client);
     cluster.stop().await;
     nothing_is_found(&cluster, &canaries.words, "word");
@@ -117,6 +122,12 @@ async fn no_word_and_no_key_is_in_any_file() {
         );
     }
     nothing_is_found(&cluster, &keys, "key");
+    nothing_is_told(
+        [told, collector.bytes()].concat(),
+        &canaries.words,
+        &keys,
+        &conversation,
+    );
     what_is_there_is_found(&cluster, &canaries.words, &keys);
 }
 
@@ -196,7 +207,7 @@ async fn fail_in_every_way(
     let first = tail.unwrap().next().await.expect("a tail answers");
     refused(first, ErrorCode::InvalidArgument);
 
-    let stranger = cluster.client(&canaries.random.letters(8)).await;
+    let stranger = cluster.client(&canaries.word("tenant")).await;
     let error = stranger.append(canaries.message(conversation, visitor)).await;
     refused(error, ErrorCode::NotFound);
     let auditor = connect(cluster.context("auditor", TENANT, None)).await;
@@ -237,6 +248,54 @@ async fn the_words_are_stored(client: &Client, reference: &str, canaries: &Canar
         panic!("the first part is text");
     };
     assert!(canaries.words.contains(text));
+}
+
+/// What nodes show to Prometheus, when the collector has spans and metrics of all of them, of refused calls too.
+async fn told(cluster: &Cluster, collector: &Collector) -> Vec<u8> {
+    let refused = ("code".to_owned(), "INVALID_ARGUMENT".to_owned());
+    until_true("spans of refused calls arrive", async || {
+        let spans = collector.spans();
+        spans
+            .iter()
+            .any(|sent| collector::text(&sent.span.attributes).contains(&refused))
+    })
+    .await;
+    until_true("metrics of refused calls arrive", async || {
+        let series = collector.series();
+        series.iter().any(|series| series.labels.contains(&refused))
+    })
+    .await;
+    let mut shown = Vec::new();
+    for node in cluster.nodes() {
+        let text = cluster.metrics(node).await;
+        until_true("a node's spans and metrics arrive", async || {
+            let node = node.to_string();
+            collector.spans().iter().any(|sent| sent.node == node)
+                && collector.series().iter().any(|series| series.node == node)
+        })
+        .await;
+        shown.extend(text.into_bytes());
+    }
+    shown
+}
+
+/// Nor is an id of a conversation, which stands for all ids here; and the search finds what is there.
+fn nothing_is_told(mut told: Vec<u8>, words: &[String], keys: &[[u8; keys::KEY_BYTES]], conversation: &str) {
+    let id: Vec<u8> = (0..conversation.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&conversation[at..at + 2], 16).unwrap())
+        .collect();
+    let (words, keys, ids) = (Words::new(words), Words::new(keys), Words::new(&[id.as_slice()]));
+    let names = Words::new(&["ChatService/AppendMessage"]);
+    let find = |looked_for: &Words, told: &[u8]| looked_for.find_in(Path::new("telemetry"), told);
+    eprintln!("{} bytes of traces and metrics are searched", told.len());
+    for looked_for in [&words, &keys, &ids] {
+        let found = find(looked_for, &told);
+        assert!(found.is_empty(), "it is told to a collector: {found:?}");
+    }
+    assert!(!find(&names, &told).is_empty(), "the search finds what is told");
+    told.extend_from_slice(conversation.as_bytes());
+    assert_eq!(find(&ids, &told).len(), 1);
 }
 
 fn nothing_is_found<Word: AsRef<[u8]>>(cluster: &Cluster, words: &[Word], what: &str) {

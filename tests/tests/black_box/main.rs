@@ -12,3 +12,4 @@ mod node_life;
 mod partition;
 mod placement;
 mod tail_and_typing;
+mod telemetry;

@@ -9,7 +9,6 @@ use eunoe_client::{
 use eunoe_tests::cluster::{Cluster, Setup, connect};
 use eunoe_tests::forensics::Carried;
 use eunoe_tests::wait::{PATIENCE, until_true};
-use futures::future::join_all;
 
 use crate::erasure::{
     MESSAGES, PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, reason, say, subject, talk,
@@ -200,9 +199,15 @@ async fn a_node_that_falls_back_to_an_older_state_shows_nothing_that_was_erased_
     let awake = cluster.client_of(1, TENANT).await;
     erase(&awake, subject("carl", false)).await;
 
-    let reads = [&anna, &carl, &anna, &carl].map(|id| shows_nothing_from_the_first(&of_killed, id));
-    let killed_alone = [killed];
-    tokio::join!(cluster.restart(&killed_alone), join_all(reads));
+    let read = |id| shows_nothing_from_the_first(&of_killed, id);
+    let alone = [killed];
+    tokio::join!(
+        cluster.restart(&alone),
+        read(&anna),
+        read(&carl),
+        read(&anna),
+        read(&carl)
+    );
     let back = cluster.client_of(killed, TENANT).await;
     for id in [&anna, &carl] {
         assert_erased(&back, id).await;

@@ -10,7 +10,7 @@ use eunoe_types::limits;
 use eunoe_types::Role;
 
 use crate::args::Global;
-use crate::context::{tenant_client, tenant_client_as};
+use crate::context::{any_tenant_client, tenant_client, tenant_client_as};
 use crate::failure::Failure;
 use args::{ErasureCommand, SubjectCommand, TenantCommand};
 
@@ -32,13 +32,13 @@ pub(crate) async fn tenant(global: &Global, command: TenantCommand) -> Result<()
 
 /// `eunoe erasure …`
 pub(crate) async fn run(global: &Global, command: ErasureCommand) -> Result<(), Failure> {
-    let client = tenant_client(global).await?;
     match command {
         ErasureCommand::Show { request } => {
+            let client = any_tenant_client(global).await?;
             show::print(global.output, &client.erasures().get(&request).await?)
         }
-        ErasureCommand::Watch { request } => watch(global, &client, &request).await,
-        ErasureCommand::List { limit } => list(global, &client, limit).await,
+        ErasureCommand::Watch { request } => watch(global, &any_tenant_client(global).await?, &request).await,
+        ErasureCommand::List { limit } => list(global, &tenant_client(global).await?, limit).await,
     }
 }
 

@@ -92,7 +92,8 @@ impl Driver {
             send(&outgoing, request)?;
         }
         let mut stub = chat(leased.channel.clone());
-        match tokio::time::timeout(limit, stub.stream_append(ReceiverStream::new(requests))).await {
+        let requests = self.client.request(ReceiverStream::new(requests));
+        match tokio::time::timeout(limit, stub.stream_append(requests)).await {
             Ok(Ok(response)) => {
                 let (outgoing, responses) = (Some(outgoing), response.into_inner());
                 Ok(Some(Connection {

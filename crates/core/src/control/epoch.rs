@@ -4,7 +4,7 @@
 //! so that the switch is small; the old generation is swept away afterwards. It is unreadable by then: its page key
 //! hung on the old root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_merkle::{leaf_hash, node_hash};
 use eunoe_types::{BootId, ErasureId, Fault, Kid, NodeId, TimeMs, limits};
@@ -22,8 +22,8 @@ use super::reply::{Rejection, Reply};
 use super::row::{KeyState, KeyStateRow, NodeState, page_generation_key, page_key, ram_set_key};
 use crate::{Txn, table};
 
-/// Interior pages that one epoch can replace: the paths of all its leaf pages, and those at the top.
-const STAGED_PAGES_MAX: usize = 8 * limits::EPOCH_ERASURES_MAX;
+/// Staged pages that are looked at together.
+const STAGED_PAGES: usize = 1_024;
 
 /// The digest over chunks: each command's bytes, in order.
 pub fn chunk_digest(before: &[u8; 32], command: &[u8]) -> [u8; 32] {
@@ -58,21 +58,25 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
             return Ok(Err(Rejection::KeyNotFenced));
         }
     }
+    for (id, _) in &new.recipients {
+        // A holder that does not exist would never say that it destroyed anything.
+        if !is_admitted(txn, *id)? {
+            return Ok(Err(Rejection::NoSuchNode));
+        }
+    }
     give_up(txn, &mut row)?;
-    for (tree, page) in &new.pages {
+    // Nothing is left out or replaced twice: the second time, the generation just made would be swept away.
+    let list = PendingRow {
+        keys: distinct(&new.keys),
+        pages: distinct(&new.pages),
+    };
+    for (tree, page) in &list.pages {
         txn.put(frozen_key(*tree, *page), Vec::new());
     }
     for (node, boot) in &new.recipients {
         note_grant(txn, new.epoch, *node, boot)?;
     }
-    txn.put(
-        PendingRow::key(),
-        PendingRow {
-            keys: new.keys.clone(),
-            pages: new.pages.clone(),
-        }
-        .encode(),
-    );
+    txn.put(PendingRow::key(), list.encode());
     row.last_attempt = new.attempt;
     row.pending = Some(PendingEpoch {
         chunks: 0,
@@ -80,6 +84,14 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
     });
     txn.put(EpochRow::key(), row.encode());
     Ok(Ok(Reply::Done))
+}
+
+fn distinct<T: Ord + Copy>(items: &[T]) -> Vec<T> {
+    BTreeSet::from_iter(items.iter().copied()).into_iter().collect()
+}
+
+fn is_admitted(txn: &Txn<'_>, id: NodeId) -> Result<bool, Fault> {
+    Ok(apply::node(txn, id)?.is_some_and(|node| node.state == NodeState::Admitted))
 }
 
 /// Whether a key is fenced, and so are all keys that its erasure takes with it: else an erasure could run out of keys
@@ -91,8 +103,10 @@ fn is_ripe(txn: &Txn<'_>, kid: &Kid) -> Result<bool, Fault> {
     }
 }
 
-/// Ends the attempt under way, if there is one: its pages thaw, what it staged is swept away.
+/// Ends the attempt under way, if there is one: its pages thaw, what it staged goes.
 fn give_up(txn: &mut Txn<'_>, row: &mut EpochRow) -> Result<(), Fault> {
+    // Also those that a genesis left: its attempts have numbers of their own.
+    take_staged(txn, |_, _, _| {})?;
     if row.pending.take().is_none() {
         return Ok(());
     }
@@ -188,8 +202,7 @@ pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fau
 fn enough_holders(txn: &Txn<'_>, holders: &[NodeId]) -> Result<bool, Fault> {
     let mut holding: Vec<NodeId> = Vec::new();
     for id in holders {
-        let admitted = apply::node(txn, *id)?.is_some_and(|node| node.state == NodeState::Admitted);
-        if admitted && !holding.contains(id) {
+        if is_admitted(txn, *id)? && !holding.contains(id) {
             holding.push(*id);
         }
     }
@@ -197,13 +210,9 @@ fn enough_holders(txn: &Txn<'_>, holders: &[NodeId]) -> Result<bool, Fault> {
 }
 
 fn replace_pages(txn: &mut Txn<'_>, attempt: u32, list: &PendingRow) -> Result<(), Fault> {
-    let staged = txn.scan_prefix(&[table::STAGED_PAGE], None, STAGED_PAGES_MAX)?;
-    for (key, value) in staged {
-        if value.starts_with(&u64::from(attempt).to_be_bytes()) {
-            txn.put(page_key(staged_name(&key)?), value[8..].to_vec());
-        }
-        txn.delete(key);
-    }
+    take_staged(txn, |txn, name, sealed| {
+        txn.put(page_key(name), sealed.to_vec());
+    })?;
     for (tree, page) in &list.pages {
         let old = apply::generation(txn, *tree, *page)?;
         txn.put(sweep_key(*tree, *page, old), Vec::new());
@@ -211,6 +220,22 @@ fn replace_pages(txn: &mut Txn<'_>, attempt: u32, list: &PendingRow) -> Result<(
         txn.delete(frozen_key(*tree, *page));
     }
     Ok(())
+}
+
+/// Takes every staged page away, after `each` saw it. An attempt begins without any, so all are its own.
+fn take_staged(txn: &mut Txn<'_>, each: impl Fn(&mut Txn<'_>, PageName, &[u8])) -> Result<(), Fault> {
+    loop {
+        let staged = txn.scan_prefix(&[table::STAGED_PAGE], None, STAGED_PAGES)?;
+        if staged.is_empty() {
+            return Ok(());
+        }
+        for (key, value) in staged {
+            let sealed = value.get(8..);
+            let sealed = sealed.ok_or_else(|| Fault::broken("a staged page is short"))?;
+            each(txn, staged_name(&key)?, sealed);
+            txn.delete(key);
+        }
+    }
 }
 
 fn staged_name(key: &[u8]) -> Result<PageName, Fault> {
@@ -303,6 +328,8 @@ pub(super) fn attest(txn: &mut Txn<'_>, said: &AttestDestroyed) -> Result<Answer
         return Ok(Err(Rejection::NoSuchNode));
     };
     if held.oldest >= said.epoch {
+        // One attestation moves only so many erasures on; a repetition takes the next ones.
+        note_destroyed(txn, said.time)?;
         return Ok(Ok(Reply::Done));
     }
     txn.put(
@@ -329,7 +356,7 @@ fn note_destroyed(txn: &mut Txn<'_>, time: TimeMs) -> Result<(), Fault> {
     for (_, row) in txn.scan_prefix(&[table::HOLDER], None, 10 * limits::HOLDERS_MAX)? {
         oldest = oldest.min(HolderRow::decode(&row)?.oldest);
     }
-    // The rest follows with later attestations or the driver's next one.
+    // The rest follows when an attestation comes again.
     for (key, _) in txn.scan_prefix(&[table::REKEYED], None, limits::EPOCH_ERASURES_MAX)? {
         let epoch = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
         let epoch = epoch

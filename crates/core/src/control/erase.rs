@@ -97,7 +97,16 @@ fn again(
         return Ok(Err(Rejection::RequestIdReused));
     }
     let is_second = known.state == ErasureState::Requested && known.requester != request.requester;
-    if is_second && key_row(txn, &known.target)?.is_some_and(|key| key.state == KeyState::Active) {
+    if is_second {
+        match key_row(txn, &known.target)?.map(|key| key.state) {
+            Some(KeyState::Active) => {}
+            // Meanwhile another erasure took the target.
+            Some(KeyState::Fenced { erasure: id, .. }) => {
+                return Ok(Ok(Reply::Erasure { id, created: false }));
+            }
+            Some(KeyState::Erased { .. }) => return Ok(Err(Rejection::KeyErased)),
+            None => return Err(Fault::broken("the target of an erasure is not there")),
+        }
         known.urgent |= request.urgent;
         fence_target(txn, at, &request.id, &mut known, request.time)?;
         txn.put(ErasureRow::key(&request.id), known.encode());

@@ -1,14 +1,22 @@
 //! A control group in memory that keys are proposed to.
 #![allow(dead_code, unreachable_pub)] // Each test file uses its own part of it.
 
-use std::collections::BTreeMap;
+pub mod attacker;
+pub mod epoch;
+pub mod people;
+pub mod small;
+pub mod tamper;
 
-use eunoe_core::control::{Command, ControlMachine, KeyOutcome, Reply};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use eunoe_core::control::{Command, ControlMachine, KeyOutcome, NodeRow, NodeState, Reply};
 use eunoe_core::placement::Policy;
 use eunoe_core::{Machine, Row, ScanRange, StateView, Txn};
 use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey};
-use eunoe_custody::{Keyring, KeyringLimits, PreparedGenesis, PreparedKey, prepare_genesis};
-use eunoe_types::{Fault, LogPosition, Realm, TenantId, TimeMs};
+use eunoe_custody::{Keyring, KeyringLimits, LeaseClock, PreparedGenesis, PreparedKey, prepare_genesis};
+use eunoe_types::{Fault, LogPosition, NodeId, Realm, TenantId, TimeMs};
 
 pub const REALM: Realm = Realm([0xa0; 16]);
 pub const NOW: TimeMs = TimeMs(1_728_000_000_000);
@@ -40,15 +48,30 @@ impl StateView for Rows {
 
     fn scan(&self, range: &ScanRange<'_>) -> Result<Vec<Row>, Fault> {
         let inside = self.0.range(range.from.to_vec()..range.to.to_vec());
-        Ok(inside
-            .take(range.rows_max)
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect())
+        let inside = inside.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(if range.backward {
+            inside.rev().take(range.rows_max).collect()
+        } else {
+            inside.take(range.rows_max).collect()
+        })
+    }
+}
+
+/// A clock that stands still until it is told.
+#[derive(Default)]
+pub struct Clock(pub AtomicU64);
+
+impl LeaseClock for Clock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 pub struct Cluster {
     pub rows: Rows,
+    /// Every row that was ever written, as old disks, snapshots and backups keep them.
+    pub written: BTreeSet<Row>,
+    index: u64,
 }
 
 impl Cluster {
@@ -57,6 +80,8 @@ impl Cluster {
         let prepared = genesis(seed);
         let mut cluster = Self {
             rows: Rows::default(),
+            written: BTreeSet::new(),
+            index: 0,
         };
         for command in &prepared.commands {
             assert_eq!(cluster.propose(command), Reply::Done);
@@ -65,13 +90,21 @@ impl Cluster {
     }
 
     pub fn propose(&mut self, command: &[u8]) -> Reply {
+        self.index += 1;
+        let at = LogPosition {
+            term: 1,
+            index: self.index,
+        };
         let mut txn = Txn::new(&self.rows);
         let applied = ControlMachine
-            .apply(&mut txn, LogPosition { term: 1, index: 1 }, command)
+            .apply(&mut txn, at, command)
             .expect("a sound command");
         for (key, change) in txn.into_changes() {
             match change {
-                Some(value) => self.rows.0.insert(key, value),
+                Some(value) => {
+                    self.written.insert((key.clone(), value.clone()));
+                    self.rows.0.insert(key, value)
+                }
                 None => self.rows.0.remove(&key),
             };
         }
@@ -85,7 +118,9 @@ impl Cluster {
         };
         match self.propose(&command.encode()) {
             Reply::Keys(outcomes) => outcomes[0],
-            other @ (Reply::Done | Reply::Rejected(_)) => panic!("keys got another answer: {other:?}"),
+            other @ (Reply::Done | Reply::Rejected(_) | Reply::Erasure { .. }) => {
+                panic!("keys got another answer: {other:?}")
+            }
         }
     }
 
@@ -107,18 +142,37 @@ pub fn genesis(seed: u64) -> PreparedGenesis {
         REALM,
         levels,
         (seed, 4, NOW),
-        (Vec::new(), Policy::Eu27),
+        ((1..=3).map(node).collect(), Policy::Eu27),
         &mut Seeded(seed),
     )
     .expect("prepares")
+}
+
+fn node(id: u64) -> NodeRow {
+    NodeRow {
+        id: NodeId(id),
+        client_address: String::new(),
+        peer_address: String::new(),
+        spki_sha256: [id as u8; 32],
+        site: "de/fra/fra1".to_owned(),
+        state: NodeState::Admitted,
+    }
 }
 
 pub fn arena() -> KeyArena {
     KeyArena::new(Locking::BestEffort, 1 << 20).expect("memory")
 }
 
+/// A keyring under a lease that outlasts the test.
 pub fn sealed_keyring() -> Keyring {
-    Keyring::new(arena(), KeyringLimits::default())
+    let keyring = keyring_under(Arc::default());
+    keyring.lease().renew(0, u64::MAX);
+    keyring
+}
+
+/// A keyring whose lease begins, as every lease, expired.
+pub fn keyring_under(clock: Arc<Clock>) -> Keyring {
+    Keyring::new(arena(), KeyringLimits::default(), clock)
 }
 
 pub fn keyring(cluster: &Cluster, root: &RootKey) -> Keyring {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
 use super::oidc::IdentityFile;
+use super::telemetry::TelemetryFile;
 use super::{Config, ConfigError, Erasure, Limits, Listen, LogConfig, Member, TlsPaths};
 
 #[derive(Deserialize)]
@@ -38,6 +39,8 @@ pub(super) struct File {
     limits: LimitsFile,
     #[serde(default)]
     erasure: ErasureFile,
+    #[serde(default)]
+    telemetry: TelemetryFile,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +128,7 @@ impl File {
             log: self.log.read()?,
             limits: self.limits.read(),
             erasure: self.erasure.read()?,
+            telemetry: self.telemetry.read()?,
         })
     }
 }

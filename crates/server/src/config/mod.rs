@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod oidc;
+mod telemetry;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use eunoe_types::{NodeId, Realm};
 
 pub use error::ConfigError;
 pub use oidc::Oidc;
+pub use telemetry::{Collector, TelemetryConfig};
 
 use crate::tls::{PeerEntry, SpkiHash};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// How it erases.
     pub erasure: Erasure,
+    /// Where spans and metrics go.
+    pub telemetry: TelemetryConfig,
 }
 
 /// How erasures are carried out.

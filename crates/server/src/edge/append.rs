@@ -18,6 +18,7 @@ use super::content::{self, PartInput, ROW_PARTICIPANT};
 use super::{ApiError, ApiResult, Edge, Person, Position, with_nonces};
 use crate::clock;
 use crate::groups::Submitted;
+use crate::telemetry::{self, metrics};
 
 /// A message to append, checked against the limits.
 pub struct MessageInput {
@@ -173,6 +174,8 @@ impl Edge {
     fn ack(&self, sealed: &Sealed, appended: &Appended) -> ApiResult<Ack> {
         let sets = sealed.sections.iter().map(|section| &section.refs);
         if !appended.replayed {
+            telemetry::count(&metrics::APPENDED, 1, &[]);
+            telemetry::count(&metrics::APPENDED_BYTES, sealed.bytes(), &[]);
             sealed.known.learn(sealed.author.kid, sets, appended);
         }
         let keys = self.inner.keys.unsealed();
@@ -333,6 +336,12 @@ impl Edge {
 }
 
 impl Sealed {
+    /// Bytes of the sealed content.
+    fn bytes(&self) -> u64 {
+        let sizes = self.sections.iter().map(|section| section.envelope.len() as u64);
+        sizes.sum()
+    }
+
     /// The operation, with what this node knows by number.
     pub(super) fn operation(&self, after: Option<MessageId>) -> Vec<u8> {
         let numbers = self.known.numbers();

@@ -1,6 +1,6 @@
 //! Erasures: from a request to a fence that every later read on every node obeys, and how far each one is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::tokens::{decode_number, encode_number};
 use super::{ApiError, ApiResult, ConversationName, Edge};
 use crate::clock;
+use crate::telemetry::{self, metrics};
 
 /// Nodes that are well apply a fence in this time; the answer does not wait longer for the others, and does not need
 /// them: their reads pass the control barrier.
@@ -71,6 +72,7 @@ pub struct ErasureView {
 impl Edge {
     /// Requests an erasure; says whether this call began it. `FENCED` is in effect on every node when this returns.
     pub async fn erase(&self, tenant: &TenantId, request: ErasureRequest) -> ApiResult<(ErasureView, bool)> {
+        let begun = Instant::now();
         self.inner.quota.take(tenant, 1)?;
         let tenant = self.known_tenant(tenant).await?;
         // What is named must be what is in use now: a name may have got another key on another node.
@@ -101,6 +103,7 @@ impl Edge {
             Reply::Erasure { id, created } => {
                 let index = self.inner.keys.barrier().await?;
                 self.spread(index).await?;
+                telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
                 Ok((
                     view.ok_or_else(|| ApiError::internal("an erasure vanished"))?,
@@ -150,10 +153,10 @@ impl Edge {
         Ok(())
     }
 
-    /// One erasure.
+    /// One erasure; without a tenant that of any.
     pub async fn erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<&TenantId>,
         id: &ErasureId,
         viewer: &ErasureViewer,
     ) -> ApiResult<ErasureView> {
@@ -164,14 +167,21 @@ impl Edge {
     /// An erasure of this tenant, or of one that had its name and is erased itself.
     fn readable_erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<&TenantId>,
         id: &ErasureId,
         viewer: &ErasureViewer,
     ) -> ApiResult<ErasureView> {
         let absent = || ApiError::not_found("erasure_id", "no such erasure");
         let view = self.erasure_view(id)?.ok_or_else(absent)?;
-        let tenant = self.inner.keys.known_tenant(tenant)?;
-        let own = tenant.filter(|tenant| tenant.key().kid() == view.row.tenant);
+        if let (None, ErasureViewer::Any) = (tenant, viewer) {
+            return Ok(view);
+        }
+        let tenant = tenant
+            .map(|tenant| self.inner.keys.known_tenant(tenant))
+            .transpose()?;
+        let own = tenant
+            .flatten()
+            .filter(|tenant| tenant.key().kid() == view.row.tenant);
         let seen = match (viewer, &own) {
             (ErasureViewer::Requester(person), Some(tenant)) => {
                 view.row.requester == requester(tenant, id, person)
@@ -219,14 +229,14 @@ impl Edge {
     /// An erasure as it is now and after every step; `is_final` says after which one the stream ends.
     pub async fn watch_erasure(
         &self,
-        tenant: &TenantId,
+        tenant: Option<TenantId>,
         id: ErasureId,
         viewer: ErasureViewer,
         is_final: fn(&ErasureView) -> bool,
     ) -> ApiResult<ReceiverStream<ApiResult<ErasureView>>> {
-        let first = self.erasure(tenant, &id, &viewer).await?;
+        let first = self.erasure(tenant.as_ref(), &id, &viewer).await?;
         let (out, steps) = mpsc::channel(WATCH_BUFFER);
-        let (edge, tenant) = (self.clone(), tenant.clone());
+        let edge = self.clone();
         tokio::spawn(async move {
             let mut applied = edge.inner.groups.control().watch_applied();
             let mut next = Ok(first);
@@ -256,7 +266,7 @@ impl Edge {
                     () = out.closed() => return,
                     _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
                 }
-                next = edge.readable_erasure(&tenant, &id, &viewer);
+                next = edge.readable_erasure(tenant.as_ref(), &id, &viewer);
             }
         });
         Ok(ReceiverStream::new(steps))

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::groups::{Groups, Submitted};
 use crate::keys::{self, Keys};
 use crate::peer::PeerClient;
+use crate::telemetry::{self, Stage, metrics};
 
 pub use append::{Ack, MessageInput};
 pub use content::{PartContent, PartInput};
@@ -152,7 +153,10 @@ impl Edge {
     /// unless both are passed (erasure.md R2).
     async fn barriers(&self, conversation: &ConversationId) -> ApiResult<()> {
         let data = self.inner.groups.of(conversation).read_barrier(BARRIER_TIMEOUT);
-        let (control, data) = tokio::join!(self.inner.keys.barrier(), data);
+        let begun = Instant::now();
+        let both = async { tokio::join!(self.inner.keys.barrier(), data) };
+        let (control, data) = telemetry::within(Stage::Barrier, &[], both).await;
+        telemetry::took(&metrics::BARRIER, begun.elapsed(), &[]);
         control?;
         data?;
         Ok(())

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{PROPOSE_TIMEOUT, SubmitError, Submitted, proposing};
 use crate::peer::PeerClient;
+use crate::telemetry::{self, Attribute, Stage, metrics};
 
 /// Operations that may wait in one lane.
 const QUEUE_OPERATIONS: usize = 4_096;
@@ -22,6 +23,8 @@ const COMMAND_BYTES: usize = 512 << 10;
 struct Pending {
     operation: Vec<u8>,
     reply: oneshot::Sender<Result<data::Reply, SubmitError>>,
+    /// The span that waits for the reply, if it is recorded.
+    span: Option<telemetry::Context>,
     /// Room in the queue, given back when the reply is sent.
     _room: OwnedSemaphorePermit,
 }
@@ -87,6 +90,7 @@ fn pending(operation: Vec<u8>, room: OwnedSemaphorePermit) -> (Pending, Submitte
         Pending {
             operation,
             reply,
+            span: telemetry::present(),
             _room: room,
         },
         submitted,
@@ -139,7 +143,13 @@ async fn send(group: &GroupHandle, peers: &PeerClient, batch: Vec<Pending>) {
     }
     let command = data::encode_command(batch.iter().map(|pending| pending.operation.as_slice()));
     let deadline = Instant::now() + PROPOSE_TIMEOUT;
-    let answer = proposing::propose(group, peers, command.into(), deadline).await;
+    // Commands serve many calls; one trace at most tells of each.
+    let span = batch.iter().find_map(|pending| pending.span.clone());
+    telemetry::values(&metrics::BATCH, batch.len() as f64, &[]);
+    let (begun, labels) = (Instant::now(), [Attribute::Group(group.id())]);
+    let proposed = proposing::propose(group, peers, command.into(), deadline);
+    let answer = telemetry::under(span, Stage::Propose, &labels, proposed).await;
+    telemetry::took(&metrics::PROPOSE, begun.elapsed(), &[]);
     let replies = answer.and_then(|bytes| match data::decode_replies(&bytes) {
         Ok(replies) if replies.len() == batch.len() => Ok(replies),
         // The command took effect, but what it answered is not to be understood.

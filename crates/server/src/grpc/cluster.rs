@@ -140,6 +140,7 @@ impl Cluster {
             state: node_state.into(),
             reachable: state.is_some(),
             unsealed: state.map(|state| state.unsealed),
+            lease_left_ms: state.map(|state| state.lease_left_ms),
         }
     }
 

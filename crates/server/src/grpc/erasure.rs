@@ -4,7 +4,7 @@ use eunoe_core::control::ErasureState;
 use eunoe_crypto::KeyKind;
 use eunoe_proto::erasure::erasure_service_server::ErasureService;
 use eunoe_proto::erasure::{self as proto, request_erasure_request::Target};
-use eunoe_types::{ErasureId, ErrorCode, Role, TimeMs, limits};
+use eunoe_types::{ErasureId, ErrorCode, Role, TenantId, TimeMs, limits};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
@@ -14,7 +14,7 @@ use super::{auth, convert, input};
 use crate::edge::{
     ApiError, ApiResult, ConversationName, Edge, ErasureRequest, ErasureTarget, ErasureView, ErasureViewer,
 };
-use crate::tls::ClientIdentity;
+use crate::tls::{ClientIdentity, TenantScope};
 
 /// The erasure service of one node.
 #[derive(Clone)]
@@ -55,9 +55,9 @@ impl Erasures {
     async fn get(&self, request: Request<proto::GetErasureRequest>) -> ApiResult<proto::GetErasureResponse> {
         let caller = auth::caller(&request)?;
         let request = request.into_inner();
-        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let tenant = optional_tenant(&caller, &request.tenant)?;
         let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
-        let view = self.edge.erasure(&tenant, &id, &viewer(&caller)).await?;
+        let view = self.edge.erasure(tenant.as_ref(), &id, &viewer(&caller)).await?;
         Ok(proto::GetErasureResponse {
             erasure: Some(erasure(view)),
         })
@@ -85,12 +85,12 @@ impl Erasures {
     ) -> ApiResult<BoxStream<'static, Result<proto::WatchErasureResponse, Status>>> {
         let caller = auth::caller(&request)?;
         let request = request.into_inner();
-        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let tenant = optional_tenant(&caller, &request.tenant)?;
         let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
         let is_final = |view: &ErasureView| matches!(view.row.state, ErasureState::Destroyed { .. });
         let steps = self
             .edge
-            .watch_erasure(&tenant, id, viewer(&caller), is_final)
+            .watch_erasure(tenant, id, viewer(&caller), is_final)
             .await?;
         let faults = self.faults.clone();
         let answer = move |step: ApiResult<ErasureView>| match step {
@@ -100,6 +100,16 @@ impl Erasures {
             Err(error) => Err(to_status(&error, &faults)),
         };
         Ok(auth::until_expired(caller, steps).map(answer).boxed())
+    }
+}
+
+/// The tenant that a request names; without one the caller's own, or none for a caller who may act for all: an erasure
+/// is named by its id alone.
+fn optional_tenant(caller: &ClientIdentity, name: &str) -> ApiResult<Option<TenantId>> {
+    match (&caller.tenant, name) {
+        (TenantScope::Any, "") => Ok(None),
+        (TenantScope::Name(own), "") => Ok(Some(own.clone())),
+        (TenantScope::Any | TenantScope::Name(_), name) => auth::tenant(caller, name).map(Some),
     }
 }
 

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 use super::status::{Faults, to_status};
 use crate::edge::{ApiError, ApiResult};
 use crate::oidc::{Issuer, TokenError};
+use crate::telemetry::{self, Attribute};
 use crate::tls::{ClientConnection, ClientIdentity, TenantScope};
 
 /// The roles that may call a method, by its path; nothing for a method that does not exist.
@@ -152,6 +153,7 @@ where
             Ok(identity) => {
                 // No service needs the token itself, and what it does not have it cannot log.
                 request.headers_mut().remove(AUTHORIZATION);
+                telemetry::of_present(Attribute::Role(identity.role));
                 request.extensions_mut().insert(identity);
                 Either::Left(self.inner.call(request))
             }

@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::edge::ApiError;
+use crate::telemetry;
 
 const DOMAIN: &str = "eunoe";
 
@@ -47,6 +48,7 @@ impl Faults {
 
 /// The status of an error; a fault in it stops the node.
 pub fn to_status(error: &ApiError, faults: &Faults) -> Status {
+    telemetry::refused(error.reason);
     if let Some(fault) = &error.fault {
         faults.raise(fault);
     }

@@ -9,6 +9,7 @@ use eunoe_types::{Fault, NodeId};
 use eunoe_vault::VaultError;
 
 use crate::oidc::IssuerError;
+use crate::telemetry::TelemetryError;
 use crate::tls::TlsError;
 
 /// Why a node does not start, or stops.
@@ -59,6 +60,9 @@ pub enum NodeError {
     /// The issuer's keys are unusable.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
+    /// There is no telemetry.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A group does not start.
     #[error(transparent)]
     Start(#[from] StartError),

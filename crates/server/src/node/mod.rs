@@ -6,6 +6,7 @@ mod drain;
 mod epochs;
 mod error;
 mod founding;
+mod gauges;
 mod lease;
 mod peers;
 mod placement;
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::grpc::Operator;
 use crate::peer::GrpcTransport;
+use crate::telemetry::Telemetry;
 use disk::Disk;
 pub use disk::{LOG_DIR, STATE_DIR};
 pub use error::NodeError;
@@ -57,15 +59,23 @@ pub async fn run(config: Config) -> Result<(), NodeError> {
         founding::blocking(move || Disk::open(&config)).await??
     };
     let shared = Shared::new(config, &disk)?;
-    let raft = raft_node(&shared, &disk)?;
+    let telemetry = Telemetry::start(&shared.config, &shared.material)?;
+    gauges::observe_all(&shared);
+    let ended = serve(&shared, &disk).await;
+    telemetry.end().await;
+    ended
+}
+
+async fn serve(shared: &Arc<Shared>, disk: &Disk) -> Result<(), NodeError> {
+    let raft = raft_node(shared, disk)?;
     let tasks = TaskTracker::new();
     let (stop_clients, stop_peers) = (CancellationToken::new(), CancellationToken::new());
-    let admin = services::admin(&shared, &stop_peers).await?;
-    let peer_service = services::peers(&shared, raft.clone(), &stop_peers).await?;
+    let admin = services::admin(shared, &stop_peers).await?;
+    let peer_service = services::peers(shared, raft.clone(), &stop_peers).await?;
 
     let end = tokio::select! {
-        end = life(&shared, &disk, &raft, &tasks, &stop_clients) => end.unwrap_or_else(End::Unfit),
-        end = watch(&shared, &raft) => end,
+        end = life(shared, disk, &raft, &tasks, &stop_clients) => end.unwrap_or_else(End::Unfit),
+        end = watch(shared, &raft) => end,
         ended = peer_service => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
         ended = admin => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
     };

@@ -115,5 +115,6 @@ pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
         knows_asker: knows(shared, asker).unwrap_or_default(),
         started: groups.is_some(),
         boot: shared.boot,
+        lease_left_ms: shared.keyring.lease().left_ms(),
     }
 }

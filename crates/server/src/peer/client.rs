@@ -20,6 +20,7 @@ use super::{
     ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome,
     status,
 };
+use crate::telemetry;
 
 /// A grant waits for an entry in the control group's log.
 const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -216,6 +217,7 @@ impl PeerClient {
                 draining: answer.draining,
                 knows_asker: answer.knows_asker,
                 started: answer.started,
+                lease_left_ms: answer.lease_left_ms,
                 boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
             }),
             _ => Err(TransportError::Broken),
@@ -241,6 +243,9 @@ impl PeerClient {
 fn timed<T>(message: T, timeout: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(timeout);
+    if let Some((name, value)) = telemetry::header_of_peer() {
+        request.metadata_mut().insert(name, value);
+    }
     request
 }
 

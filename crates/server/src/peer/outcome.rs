@@ -144,6 +144,8 @@ pub struct PeerState {
     pub started: bool,
     /// The run of its process.
     pub boot: BootId,
+    /// What is left of its key lease, in milliseconds.
+    pub lease_left_ms: u64,
 }
 
 /// A secret as a buffer of gRPC's: wiped when the last reference to it goes.

@@ -23,6 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     ChangeOutcome, GrantedRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
 };
+use crate::telemetry::{self, Attribute, Stage};
 use crate::tls::{PeerDirectory, PeerIdentity};
 
 type Answers = BoxStream<'static, Result<Bytes, ServeError>>;
@@ -173,8 +174,12 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
 
     async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposeResponse>, Status> {
         let from = identity(&request)?.node;
+        let parent = telemetry::remote(request.metadata());
         let ProposeRequest { group, command } = request.into_inner();
-        let outcome = match self.handler.propose(from, GroupId(group), command).await {
+        let group = GroupId(group);
+        let proposed = self.handler.propose(from, group, command);
+        let labels = [Attribute::Group(group)];
+        let outcome = match telemetry::under(parent, Stage::ProposeForwarded, &labels, proposed).await {
             ProposeOutcome::Reply(reply) => Outcome::Reply(reply),
             ProposeOutcome::NotLeader(leader) => Outcome::NotLeader(leader.unwrap_or_default().0),
             ProposeOutcome::Unreachable => Outcome::NotLeader(0),
@@ -306,6 +311,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             knows_asker: state.knows_asker,
             started: state.started,
             boot_id: Bytes::copy_from_slice(state.boot.as_bytes()),
+            lease_left_ms: state.lease_left_ms,
         }))
     }
 }

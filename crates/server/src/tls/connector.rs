@@ -20,7 +20,7 @@ use super::{PeerDirectory, PeerEntry, PeerIdentity, TlsConnection, TlsError, Tls
 use eunoe_types::NodeId;
 
 /// Name and connection may take so long together.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// In the handshake, in the place of a host name: the peer has one certificate only.
 const SERVER_NAME: &str = "peer";
 

@@ -8,6 +8,7 @@
 //! Certificates, keys and the authority are read again when their files change. Handshakes use the new ones at once;
 //! a connection whose certificate is no longer covered, or expired, is closed.
 
+mod collector;
 mod connection;
 mod connector;
 mod cover;
@@ -17,6 +18,7 @@ mod incoming;
 mod material;
 mod verifier;
 
+pub(crate) use collector::CollectorConnector;
 pub use connection::TlsConnection;
 pub use connector::ConnectError;
 pub(crate) use connector::PeerConnector;

@@ -162,6 +162,7 @@ fn state() -> PeerState {
         knows_asker: true,
         started: true,
         boot: BootId([9; 16]),
+        lease_left_ms: 4_000,
     }
 }
 

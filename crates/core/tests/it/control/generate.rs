@@ -1,19 +1,21 @@
 //! Histories over few pages, keys and nodes, so that commands meet each other.
 
-use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName};
+use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName, row_digest};
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use super::erasures::{self, Step, resolved};
+
 /// A day on which the country table is as it is today.
 const NOW: TimeMs = TimeMs(1_700_000_000_000);
 
-fn sealed() -> impl Strategy<Value = &'static [u8]> {
+pub(crate) fn sealed() -> impl Strategy<Value = &'static [u8]> {
     select(vec![&b""[..], b"\x00", b"sealed", &[0xff; 200]])
 }
 
-fn page_name() -> impl Strategy<Value = PageName> {
+pub(crate) fn page_name() -> impl Strategy<Value = PageName> {
     (0u8..2, 0u32..2).prop_map(|(tree, index)| PageName {
         tree,
         level: 0,
@@ -70,7 +72,7 @@ fn genesis() -> impl Strategy<Value = Genesis> {
     let good = node().prop_filter("an allowed site", |node| ["de", "gp"].contains(&&node.site[..2]));
     (
         0u64..2,
-        subsequence(names, 0..=2),
+        prop_oneof![3 => Just(Vec::new()), 1 => subsequence(names, 0..=2)],
         prop_oneof![
             9 => prop::collection::vec(good, 0..4),
             1 => prop::collection::vec(node(), 0..4),
@@ -90,27 +92,29 @@ fn genesis() -> impl Strategy<Value = Genesis> {
 }
 
 fn new_key() -> impl Strategy<Value = NewKey<'static>> {
-    // Mostly the first generation: no command of this release makes a later one.
-    let generation = prop_oneof![9 => Just(0u32), 1 => 1u32..3];
-    let row =
-        (1u8..3, 0u32..3, generation, 0u8..6, sealed()).prop_map(|(tree, page, generation, tag, sealed)| {
-            NewRow {
-                tree,
-                page,
-                generation,
-                tag: [tag; 16],
-                sealed,
-            }
-        });
-    (0x41u8..0x49, 1u8..7, 0u8..0x40, prop::collection::vec(row, 0..=2)).prop_map(
-        |(kid, kind, commit, rows)| NewKey {
-            kid: Kid([kid; 16]),
-            kind,
-            commit: [commit; 32],
-            key_commit: [!kid; 32],
-            rows,
+    let generation = prop_oneof![6 => Just(0u32), 1 => 1u32..6];
+    let replaces = prop_oneof![9 => Just(None), 1 => sealed().prop_map(|old| Some(row_digest(old)))];
+    let row = (1u8..3, 0u32..3, generation, 0u8..6, sealed(), replaces).prop_map(
+        |(tree, page, generation, tag, sealed, replaces)| NewRow {
+            tree,
+            page,
+            generation,
+            tag: [tag; 16],
+            sealed,
+            replaces,
         },
-    )
+    );
+    // Mostly keys that die with one that may be there; sometimes with themselves or with one that never was.
+    let parent = proptest::option::weighted(0.6, (0x41u8..0x4a).prop_map(|byte| Kid([byte; 16])));
+    let rows = prop::collection::vec(row, 0..=2);
+    (0x41u8..0x49, parent, 1u8..7, 0u8..0x40, rows).prop_map(|(kid, parent, kind, commit, rows)| NewKey {
+        kid: Kid([kid; 16]),
+        kind,
+        parent,
+        commit: [commit; 32],
+        key_commit: [!kid; 32],
+        rows,
+    })
 }
 
 fn create_keys() -> impl Strategy<Value = Command<'static>> {
@@ -121,7 +125,7 @@ fn create_keys() -> impl Strategy<Value = Command<'static>> {
 }
 
 fn grant() -> impl Strategy<Value = Command<'static>> {
-    (1u64..5, 0u8..3, prop_oneof![9 => Just(0u64), 1 => 1u64..3]).prop_map(|(node, boot, epoch)| {
+    (1u64..5, 0u8..3, prop_oneof![2 => Just(0u64), 1 => 1u64..4]).prop_map(|(node, boot, epoch)| {
         Command::GrantRoot {
             node: NodeId(node),
             boot: BootId([boot; 16]),
@@ -134,7 +138,7 @@ fn command() -> impl Strategy<Value = Command<'static>> {
     prop_oneof![
         1 => stage(),
         1 => genesis().prop_map(Command::Genesis),
-        6 => create_keys(),
+        4 => create_keys(),
         2 => node().prop_map(|node| Command::AdmitNode { time: NOW, node }),
         1 => (1u64..6).prop_map(|node| Command::RemoveNode(NodeId(node))),
         3 => grant(),
@@ -143,21 +147,36 @@ fn command() -> impl Strategy<Value = Command<'static>> {
     ]
 }
 
-/// A history whose genesis usually happens.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let create = (create_keys(), prop::bool::weighted(0.3));
+    prop_oneof![
+        3 => command().prop_map(|command| vec![Step::Is(command)]),
+        3 => create.prop_map(|(command, replace)| vec![Step::Create { command, replace }]),
+        6 => erasures::steps(),
+    ]
+}
+
+/// A history whose genesis usually happens, and after it epochs.
 pub(crate) fn history() -> impl Strategy<Value = Vec<Command<'static>>> {
     let parts = (
-        prop::collection::vec(command(), 0..4),
+        prop::collection::vec(steps(), 0..3),
         prop::collection::vec(stage(), 0..3),
         genesis(),
-        prop::collection::vec(command(), 0..40),
+        prop::collection::vec(steps(), 0..80),
     );
     parts.prop_map(|(before, staged, genesis, after)| {
-        before
+        let begun = staged
             .into_iter()
-            .chain(staged)
             .chain([Command::Genesis(genesis)])
-            .chain(after)
-            .collect()
+            .map(Step::Is);
+        resolved(
+            before
+                .into_iter()
+                .flatten()
+                .chain(begun)
+                .chain(after.into_iter().flatten())
+                .collect(),
+        )
     })
 }
 

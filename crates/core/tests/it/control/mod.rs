@@ -1,6 +1,10 @@
 //! The control machine.
 
+mod erasure_properties;
+mod erasures;
 pub(crate) mod generate;
+mod group;
+mod ladder;
 mod malformed;
 mod placement;
 mod properties;

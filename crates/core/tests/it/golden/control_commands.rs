@@ -1,8 +1,11 @@
 //! Commands of the control group.
 
-use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName};
+use eunoe_core::control::{
+    AttestDestroyed, BeginEpoch, Command, EpochChunk, EpochRowOf, Genesis, NewKey, NewRow, NodeRow,
+    NodeState, Page, PageName, RequestErasure, SwitchEpoch, chunk_digest, row_digest,
+};
 use eunoe_core::placement::Policy;
-use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
+use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
 
 use crate::support::table::{assert_golden, unhex};
 
@@ -14,7 +17,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "create keys",
-        "0103e4d095ffbc31022121212121212121212121212121212101717171717171717171717171717171717171717171717171717171717171717172727272727272727272727272727272727272727272727272727272727272720202ac020081818181818181818181818181818181067265636f726401ac02008282828282828282828282828282828205696e64657822222222222222222222222222222222027373737373737373737373737373737373737373737373737373737373737373747474747474747474747474747474747474747474747474747474747474747400",
+        "0103e4d095ffbc3102212121212121212121212121212121210100717171717171717171717171717171717171717171717171717171717171717172727272727272727272727272727272727272727272727272727272727272720202ac020081818181818181818181818181818181067265636f72640001ac02008282828282828282828282828282828205696e6465780022222222222222222222222222222222020121212121212121212121212121212121737373737373737373737373737373737373737373737373737373737373737374747474747474747474747474747474747474747474747474747474747474740101ac0200828282828282828282828282828282820c696e6465782c20616761696e018fc0faf7507d90e1ba6f878f8ebe4c890f5f176045da81ba95b7f0deb93989c1",
     ),
     (
         "admit a node",
@@ -23,6 +26,42 @@ const GOLDEN: &[(&str, &str)] = &[
     ("grant the root", "0106019191919191919191919191919191919100"),
     ("remove a node", "0105ac02"),
     ("raise the version", "010701"),
+    (
+        "request an erasure",
+        "0108e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e12222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4000301c8d195ffbc31",
+    ),
+    (
+        "begin an epoch",
+        "010a0101000201ac0202ac02010191919191919191919191919191919191",
+    ),
+    ("abort it", "010d01"),
+    (
+        "begin it again",
+        "010a010201222222222222222222222222222222220201ac0202ac02010191919191919191919191919191919191",
+    ),
+    (
+        "stage a chunk",
+        "010b02000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
+    ),
+    (
+        "switch",
+        "010c022f7a888bf47826ee806fdb533d10f2673e4068c508cf782bad992a96cc1789a162626262626262626262626262626262626262626262626262626262626262620101acd295ffbc31",
+    ),
+    ("attest", "010e01919191919191919191919191919191910190d395ffbc31"),
+    ("sweep", "010f"),
+    (
+        "request for two",
+        "0108e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e22121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4010301c8d195ffbc31",
+    ),
+    (
+        "begin the next epoch",
+        "010a0203000201ac0202ac02010191919191919191919191919191919191",
+    ),
+    (
+        "stage for it",
+        "010b03000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
+    ),
+    ("expand an erasure", "0109e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1"),
 ];
 
 pub(super) const STAGED: PageName = PageName {
@@ -63,25 +102,110 @@ fn create_keys() -> Command<'static> {
         generation: 0,
         tag: [tag; 16],
         sealed,
+        replaces: None,
     };
     let with_index = NewKey {
         kid: Kid([0x21; 16]),
         kind: 1,
+        parent: None,
         commit: [0x71; 32],
         key_commit: [0x72; 32],
         rows: vec![row(2, 0x81, b"record"), row(1, 0x82, b"index")],
     };
-    let bare = NewKey {
+    let below = NewKey {
         kid: Kid([0x22; 16]),
         kind: 2,
+        parent: Some(Kid([0x21; 16])),
         commit: [0x73; 32],
         key_commit: [0x74; 32],
-        rows: Vec::new(),
+        rows: vec![NewRow {
+            replaces: Some(row_digest(b"index")),
+            ..row(1, 0x82, b"index, again")
+        }],
     };
     Command::CreateKeys {
         time: TimeMs(1_700_000_000_100),
-        keys: vec![with_index, bare],
+        keys: vec![with_index, below],
     }
+}
+
+/// The first erasure, and the key that it takes.
+pub(super) const ERASURE: ErasureId = ErasureId([0xe1; 16]);
+const BOOT: BootId = BootId([0x91; 16]);
+const PAGES: [(u8, u32); 2] = [(1, 300), (2, 300)];
+
+fn request(id: ErasureId, target: u8, two_people: bool) -> Command<'static> {
+    Command::RequestErasure(RequestErasure {
+        id,
+        target: Kid([target; 16]),
+        tenant: Kid([0x21; 16]),
+        mac: RequestMac([0xe3; 8]),
+        requester: RequestMac([0xe4; 8]),
+        two_people,
+        reason: 3,
+        urgent: true,
+        time: TimeMs(1_700_000_000_200),
+    })
+}
+
+fn begin(epoch: u64, attempt: u32, keys: Vec<Kid>) -> Command<'static> {
+    Command::BeginEpoch(BeginEpoch {
+        epoch,
+        attempt,
+        keys,
+        pages: PAGES.to_vec(),
+        recipients: vec![(NodeId(1), BOOT)],
+    })
+}
+
+fn chunk(attempt: u32) -> Command<'static> {
+    Command::EpochChunk(EpochChunk {
+        attempt,
+        number: 0,
+        pages: vec![Page {
+            name: STAGED,
+            sealed: b"page, anew",
+        }],
+        rows: vec![EpochRowOf {
+            tree: 2,
+            page: 300,
+            tag: [0x83; 16],
+            sealed: b"record, anew",
+        }],
+    })
+}
+
+fn switch(attempt: u32) -> Command<'static> {
+    Command::SwitchEpoch(SwitchEpoch {
+        attempt,
+        digest: chunk_digest(&[0; 32], &chunk(attempt).encode()),
+        root_commit: [0x62; 32],
+        holders: vec![NodeId(1)],
+        time: TimeMs(1_700_000_000_300),
+    })
+}
+
+/// An erasure with its epoch, then one that waits for a second person, and an attempt that is under way.
+fn erasures() -> Vec<(&'static str, Command<'static>)> {
+    let attest = AttestDestroyed {
+        node: NodeId(1),
+        boot: BOOT,
+        epoch: 1,
+        time: TimeMs(1_700_000_000_400),
+    };
+    vec![
+        ("request an erasure", request(ERASURE, 0x22, false)),
+        ("begin an epoch", begin(1, 1, Vec::new())),
+        ("abort it", Command::AbortEpoch { attempt: 1 }),
+        ("begin it again", begin(1, 2, vec![Kid([0x22; 16])])),
+        ("stage a chunk", chunk(2)),
+        ("switch", switch(2)),
+        ("attest", Command::AttestDestroyed(attest)),
+        ("sweep", Command::Sweep),
+        ("request for two", request(ErasureId([0xe2; 16]), 0x21, true)),
+        ("begin the next epoch", begin(2, 3, Vec::new())),
+        ("stage for it", chunk(3)),
+    ]
 }
 
 /// A name and a command of every kind, in an order in which each takes effect.
@@ -101,7 +225,7 @@ pub(super) fn commands() -> Vec<(&'static str, Command<'static>)> {
             sealed: b"",
         },
     ];
-    vec![
+    let mut commands = vec![
         ("stage pages", Command::StagePages { attempt: 7, pages }),
         ("genesis", genesis()),
         ("create keys", create_keys()),
@@ -122,13 +246,21 @@ pub(super) fn commands() -> Vec<(&'static str, Command<'static>)> {
         ),
         ("remove a node", Command::RemoveNode(NodeId(300))),
         ("raise the version", Command::RaiseVersion(1)),
-    ]
+    ];
+    commands.extend(erasures());
+    commands
+}
+
+/// Refused in that history, so that it is not part of it.
+fn expand() -> (&'static str, Command<'static>) {
+    ("expand an erasure", Command::ExpandErasure(ERASURE))
 }
 
 #[test]
 fn commands_have_their_bytes() {
     let encoded: Vec<_> = commands()
         .iter()
+        .chain([&expand()])
         .map(|(name, command)| ((*name).to_owned(), command.encode()))
         .collect();
     assert_golden(GOLDEN, &encoded);
@@ -136,7 +268,7 @@ fn commands_have_their_bytes() {
 
 #[test]
 fn commands_of_the_table_are_read() {
-    for ((name, bytes), (_, command)) in GOLDEN.iter().zip(commands()) {
+    for ((name, bytes), (_, command)) in GOLDEN.iter().zip(commands().into_iter().chain([expand()])) {
         assert_eq!(Command::decode(&unhex(bytes)), Ok(command), "{name}");
     }
 }

@@ -1,19 +1,16 @@
 //! Every table of the control group, keys and values, as the golden commands leave them; the leaves of the
 //! transparency log among them.
 
-use eunoe_core::control::{self, Command, ControlMachine, NodeState};
+use eunoe_core::control::{self, Command, ControlMachine, ErasureState, KeyState, NodeState};
 use eunoe_core::placement::Policy;
-use eunoe_types::{Incarnation, Kid, NodeId, Realm};
+use eunoe_types::{Incarnation, Kid, NodeId, Realm, TimeMs};
 
-use super::control_commands::{STAGED, commands};
+use super::control_commands::{ERASURE, STAGED, commands};
 use crate::support::table::{assert_golden, rows_of, unhex};
 use crate::support::{Rows, run};
 
 const GOLDEN: &[(&str, &str)] = &[
-    (
-        "20",
-        "01a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a00103040007616161616161616161616161616161616161616161616161616161616161616180d095ffbc31",
-    ),
+    ("20", "01a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a001030480d095ffbc31"),
     (
         "210000000000000001",
         "0101116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151510b64652f6672612f6672613101",
@@ -22,18 +19,28 @@ const GOLDEN: &[(&str, &str)] = &[
         "21000000000000012c",
         "01ac02116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151511267702f62617373652d74657272652f62743102",
     ),
-    ("2201010000001f", "70616765"),
-    ("23010000012c82828282828282828282828282828282", "696e646578"),
-    ("23020000012c81818181818181818181818181818181", "7265636f7264"),
-    ("24020000000000", "0000000000000007"),
+    ("2201010000001f", "706167652c20616e6577"),
+    (
+        "23020000012c0000000081818181818181818181818181818181",
+        "7265636f7264",
+    ),
+    (
+        "23020000012c0000000283838383838383838383838383838383",
+        "7265636f72642c20616e6577",
+    ),
+    (
+        "23020000012c0000000383838383838383838383838383838383",
+        "7265636f72642c20616e6577",
+    ),
+    ("2401010000001f", "0000000000000003706167652c20616e6577"),
     ("25", "00000001"),
     (
         "2621212121212121212121212121212121",
-        "01010171717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
+        "0101010071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
     ),
     (
         "2622222222222222222222222222222222",
-        "01020173737373737373737373737373737373737373737373737373737373737373737474747474747474747474747474747474747474747474747474747474747474",
+        "010203000073737373737373737373737373737373737373737373737373737373737373737474747474747474747474747474747474747474747474747474747474747474",
     ),
     (
         "270000000000000000",
@@ -68,18 +75,80 @@ const GOLDEN: &[(&str, &str)] = &[
         "7b226e6f6465223a3330302c2274223a2265756e6f652f6e6f64652d72656d6f766564407631227d",
     ),
     (
+        "270000000000000008",
+        "7b2263223a2263334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334d3d222c22696e646578223a382c226b696e64223a322c22726561736f6e223a332c2272657175657374223a22346548683465486834654868346548683465486834513d3d222c2274223a2265756e6f652f65726173652d66656e636564407631227d",
+    ),
+    (
+        "270000000000000009",
+        "7b22626f6f74223a226b5a47526b5a47526b5a47526b5a47526b5a47526b513d3d222c2265706f6368223a312c226e6f6465223a312c2274223a2265756e6f652f726f6f742d6772616e746564407631227d",
+    ),
+    (
+        "27000000000000000a",
+        "7b22617474656d7074223a312c2265706f6368223a312c2274223a2265756e6f652f65706f63682d61626f72746564407631227d",
+    ),
+    (
+        "27000000000000000b",
+        "7b2263223a2263334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334e7a63334d3d222c2265706f6368223a302c2266656e63655f696e646578223a382c226b63223a22644852306448523064485230644852306448523064485230644852306448523064485230644852306448513d222c2272657175657374223a22346548683465486834654868346548683465486834513d3d222c2274223a2265756e6f652f6b65792d657261736564407631227d",
+    ),
+    (
+        "27000000000000000c",
+        "7b22617474656d7074223a322c2265706f6368223a312c22657261736564223a312c22726f6f745f636f6d6d6974223a22596d4a69596d4a69596d4a69596d4a69596d4a69596d4a69596d4a69596d4a69596d4a69596d4a69596d493d222c2274223a2265756e6f652f65706f63682d737769746368407631227d",
+    ),
+    (
+        "27000000000000000d",
+        "7b22626f6f74223a226b5a47526b5a47526b5a47526b5a47526b5a47526b513d3d222c2265706f6368223a312c226e6f6465223a312c2274223a2265756e6f652f686f6c6465722d617474657374407631227d",
+    ),
+    (
+        "27000000000000000e",
+        "7b22626f6f74223a226b5a47526b5a47526b5a47526b5a47526b5a47526b513d3d222c2265706f6368223a322c226e6f6465223a312c2274223a2265756e6f652f726f6f742d6772616e746564407631227d",
+    ),
+    (
         "28",
-        "010800000000000000fad01e6001ddd51ed60221b1b07ef3e94f6f4657b6808799fd39653d15328f08",
+        "010f00000000000000fad01e6001ddd51ed60221b1b07ef3e94f6f4657b6808799fd39653d15328f083e3e300bdf408715d0669e2478db203b792ed31fae650a7adb6e4da1fa5aa2c1b542a546363e228dff301fcd0ccb106e756b272c1a9c0b1652bda23e8efc39b589a9c45ba63ba392d01da37aac91f164e07b25e8bc6e16468a1b97c237e23482",
     ),
     (
         "290000000000000000000000000000000191919191919191919191919191919191",
         "",
     ),
+    (
+        "290000000000000001000000000000000191919191919191919191919191919191",
+        "",
+    ),
+    (
+        "290000000000000002000000000000000191919191919191919191919191919191",
+        "",
+    ),
+    ("2a010000012c", "00000002"),
+    ("2a020000012c", "00000002"),
+    (
+        "2de1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1",
+        "0100020400acd295ffbc3190d395ffbc3103012222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47373737373737373737373737373737373737373737373737373737373737373c8d195ffbc31c8d195ffbc3108010000",
+    ),
+    (
+        "2de2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
+        "0101010103012121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc310000000000",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000000",
+        "e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000001",
+        "e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
+    ),
+    (
+        "2f",
+        "0101026262626262626262626262626262626262626262626262626262626262626262030101cb262cd42147ed5977e46c856836232443d66d6bb9098d2b56ebf5cb02d27b9e",
+    ),
+    ("30010000012c", ""),
+    ("30020000012c", ""),
+    ("31010000012c00000001", ""),
+    ("31020000012c00000000", ""),
+    ("31020000012c00000001", ""),
+    ("320000000000000001", "010191919191919191919191919191919191"),
+    ("34", "01000201ac0202ac02"),
     ("3f", "0101"),
 ];
-
-/// No command of this release replaces a page's key, but rows of a release that does are read already.
-const GENERATION_KEY: &str = "2a010000012c";
 
 #[test]
 fn rows_have_their_bytes() {
@@ -94,16 +163,11 @@ fn rows_have_their_bytes() {
 
 #[test]
 fn rows_of_the_table_are_read() {
-    let mut rows = Rows(
-        GOLDEN
-            .iter()
-            .map(|(key, value)| (unhex(key), unhex(value)))
-            .collect(),
-    );
+    let rows = golden();
     let genesis = control::genesis(&rows).expect("decodes").expect("is there");
     assert_eq!(
-        (genesis.realm, genesis.incarnation, genesis.attempt),
-        (Realm([0xa0; 16]), Incarnation(1), 7)
+        (genesis.realm, genesis.incarnation),
+        (Realm([0xa0; 16]), Incarnation(1))
     );
     let nodes = control::nodes(&rows).expect("decodes");
     assert_eq!(
@@ -113,7 +177,7 @@ fn rows_of_the_table_are_read() {
     assert_eq!(nodes[1].state, NodeState::Removed);
     assert_eq!(
         control::page(&rows, STAGED).expect("reads").as_deref(),
-        Some(&b"page"[..])
+        Some(&b"page, anew"[..])
     );
     assert_eq!(
         control::placement_policy(&rows).expect("decodes"),
@@ -123,23 +187,60 @@ fn rows_of_the_table_are_read() {
     let key = control::key_state(&rows, &Kid([0x21; 16]))
         .expect("decodes")
         .expect("is there");
-    assert_eq!((key.kind, key.key_commit), (1, [0x72; 32]));
-    let row = control::leaf_row(&rows, 1, 300, &[0x82; 16]).expect("reads");
-    assert_eq!(row.as_deref(), Some(&b"index"[..]));
-    assert_eq!(control::event_count(&rows).expect("decodes"), 8);
-    assert_eq!(control::page_generation(&rows, 1, 300).expect("decodes"), 0);
-    rows.0.insert(unhex(GENERATION_KEY), vec![0, 0, 0, 5]);
-    assert_eq!(control::page_generation(&rows, 1, 300).expect("decodes"), 5);
+    assert_eq!(
+        (key.kind, key.key_commit, key.state, key.parent),
+        (1, [0x72; 32], KeyState::Active, None)
+    );
+    let key = control::key_state(&rows, &Kid([0x22; 16]))
+        .expect("decodes")
+        .expect("is there");
+    assert_eq!((key.kind, key.state), (2, KeyState::Erased { epoch: 0 }));
+    assert_eq!(control::page_generation(&rows, 2, 300).expect("decodes"), 2);
+    let row = control::leaf_row(&rows, 2, 300, &[0x83; 16]).expect("reads");
+    assert_eq!(row.as_deref(), Some(&b"record, anew"[..]));
+    assert_eq!(control::event_count(&rows).expect("decodes"), 15);
 }
 
 #[test]
-fn leaves_of_the_transparency_log_are_the_documented_json() {
-    let rows = Rows(
+fn rows_of_erasures_and_epochs_in_the_table_are_read() {
+    let rows = golden();
+    let epoch = control::epoch(&rows).expect("decodes").expect("is there");
+    assert_eq!((epoch.epoch, epoch.attempt, epoch.last_attempt), (1, 2, 3));
+    assert_eq!(
+        (epoch.root_commit, epoch.pending.map(|pending| pending.chunks)),
+        ([0x62; 32], Some(1))
+    );
+    let pending = control::pending_epoch(&rows).expect("decodes").expect("is there");
+    assert_eq!((pending.keys, pending.pages), (vec![], vec![(1, 300), (2, 300)]));
+    let holders = control::holders(&rows).expect("decodes");
+    assert_eq!(holders.len(), 1);
+    assert_eq!((holders[0].0, holders[0].1.oldest), (NodeId(1), 1));
+    let erasures = control::erasures_of(&rows, &Kid([0x21; 16]), None, 9).expect("decodes");
+    let states: Vec<_> = erasures.iter().map(|(_, row)| (row.number, row.state)).collect();
+    let destroyed = ErasureState::Destroyed {
+        epoch: 0,
+        rekeyed: TimeMs(1_700_000_000_300),
+        time: TimeMs(1_700_000_000_400),
+    };
+    assert_eq!(states, [(1, ErasureState::Requested), (0, destroyed)]);
+    assert_eq!(
+        (erasures[1].0, erasures[1].1.keys, erasures[1].1.left),
+        (ERASURE, 1, 0)
+    );
+}
+
+fn golden() -> Rows {
+    Rows(
         GOLDEN
             .iter()
             .map(|(key, value)| (unhex(key), unhex(value)))
             .collect(),
-    );
+    )
+}
+
+#[test]
+fn leaves_of_the_transparency_log_are_the_documented_json() {
+    let rows = golden();
     let leaf = |index| {
         let bytes = control::event(&rows, index).expect("reads").expect("is there");
         String::from_utf8(bytes).expect("ASCII")

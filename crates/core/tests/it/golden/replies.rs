@@ -1,7 +1,7 @@
 //! Replies of both machines. They are not stored, but a node of another release reads them.
 
 use eunoe_core::{control, data};
-use eunoe_types::{Seq, TimeMs};
+use eunoe_types::{ErasureId, Seq, TimeMs};
 
 use crate::data::generate::commands;
 use crate::support::table::{assert_golden, unhex};
@@ -9,7 +9,9 @@ use crate::support::{Rows, run};
 
 const CONTROL: &[(&str, &str)] = &[
     ("done", "0101"),
-    ("keys", "010203010203"),
+    ("keys", "0102050102030405"),
+    ("an erasure", "0104e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e101"),
+    ("one under way", "0104e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e100"),
     ("GenesisDone", "010301"),
     ("NoGenesis", "010302"),
     ("PagesMissing", "010303"),
@@ -19,6 +21,15 @@ const CONTROL: &[(&str, &str)] = &[
     ("WrongVersion", "010307"),
     ("SiteMalformed", "010320"),
     ("SiteOutside", "010321"),
+    ("RequestIdReused", "010308"),
+    ("NoSuchKey", "010309"),
+    ("KeyErased", "01030a"),
+    ("NothingToExpand", "01030b"),
+    ("WrongAttempt", "01030c"),
+    ("WrongChunk", "01030d"),
+    ("WrongDigest", "01030e"),
+    ("KeyNotFenced", "01030f"),
+    ("TooFewHolders", "010310"),
 ];
 const DATA: &[(&str, &str)] = &[
     ("reply 0", "01010101"),
@@ -39,6 +50,8 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         KeyOutcome::Created,
         KeyOutcome::Exists,
         KeyOutcome::StaleGeneration,
+        KeyOutcome::Frozen,
+        KeyOutcome::ParentErased,
     ];
     let rejections = [
         Rejection::GenesisDone,
@@ -50,10 +63,22 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         Rejection::WrongVersion,
         Rejection::SiteMalformed,
         Rejection::SiteOutside,
+        Rejection::RequestIdReused,
+        Rejection::NoSuchKey,
+        Rejection::KeyErased,
+        Rejection::NothingToExpand,
+        Rejection::WrongAttempt,
+        Rejection::WrongChunk,
+        Rejection::WrongDigest,
+        Rejection::KeyNotFenced,
+        Rejection::TooFewHolders,
     ];
+    let id = ErasureId([0xe1; 16]);
     let plain = [
         ("done".to_owned(), Reply::Done),
         ("keys".to_owned(), Reply::Keys(outcomes)),
+        ("an erasure".to_owned(), Reply::Erasure { id, created: true }),
+        ("one under way".to_owned(), Reply::Erasure { id, created: false }),
     ];
     plain
         .into_iter()

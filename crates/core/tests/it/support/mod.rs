@@ -58,12 +58,23 @@ pub(crate) struct Answered {
     pub(crate) effects: Vec<Effect>,
 }
 
-/// Applies `commands`, `batch` of them to a transaction, as a store does.
+/// Applies `commands`, `batch` of them to a transaction, as a store does. The first of them is the log's first.
 pub(crate) fn run(
     machine: &impl Machine,
     rows: &mut Rows,
     commands: &[Vec<u8>],
     batch: usize,
+) -> Vec<Answered> {
+    run_from(machine, rows, commands, batch, 1)
+}
+
+/// Applies `commands`, the first of which is at index `first` of the log.
+pub(crate) fn run_from(
+    machine: &impl Machine,
+    rows: &mut Rows,
+    commands: &[Vec<u8>],
+    batch: usize,
+    first: u64,
 ) -> Vec<Answered> {
     let mut answers = Vec::new();
     for commands in commands.chunks(batch.max(1)) {
@@ -72,7 +83,7 @@ pub(crate) fn run(
         for command in commands {
             let at = LogPosition {
                 term: 1,
-                index: answers.len() as u64 + 1,
+                index: first + answers.len() as u64,
             };
             let applied = machine
                 .apply(&mut txn, at, command)

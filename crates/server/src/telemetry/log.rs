@@ -39,6 +39,7 @@ fn filter(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level)
         .with_target("openraft", openraft)
+        .with_target("opentelemetry", level.min(LevelFilter::WARN))
 }
 
 /// A broken invariant must not serve on. The message is left out: it may hold what the code held.

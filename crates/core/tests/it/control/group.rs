@@ -1,0 +1,229 @@
+//! A control group of three nodes, and erasures and epochs as a driver proposes them to it.
+
+use eunoe_core::control::{
+    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, Genesis, KeyOutcome,
+    KeyState, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Reply, RequestErasure, SwitchEpoch,
+};
+use eunoe_core::placement::Policy;
+use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
+
+use crate::support::{Rows, run_from};
+
+pub(crate) const TENANT: Kid = Kid([0x41; 16]);
+pub(crate) const PAGE: PageName = PageName {
+    tree: 2,
+    level: 1,
+    index: 3,
+};
+pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
+
+/// A realm of three nodes.
+pub(crate) struct Group {
+    pub(crate) rows: Rows,
+    index: u64,
+}
+
+impl Group {
+    pub(crate) fn begun() -> Self {
+        let mut group = Self {
+            rows: Rows::default(),
+            index: 0,
+        };
+        let node = |id| NodeRow {
+            id: NodeId(id),
+            client_address: String::new(),
+            peer_address: String::new(),
+            spki_sha256: [id as u8; 32],
+            site: "de/fra/fra1".to_owned(),
+            state: NodeState::Admitted,
+        };
+        // Attempt 1 leaves a page that the genesis does not take.
+        let page = Page {
+            name: PAGE,
+            sealed: b"left behind",
+        };
+        let staged = Command::StagePages {
+            attempt: 1,
+            pages: vec![page],
+        };
+        let genesis = Command::Genesis(Genesis {
+            realm: Realm([1; 16]),
+            attempt: 1,
+            pages: Vec::new(),
+            levels: 2,
+            root_commit: [2; 32],
+            data_groups: 1,
+            time: TimeMs(1_700_000_000_000),
+            nodes: (1..=3).map(node).collect(),
+            policy: Policy::Eu27,
+        });
+        for command in [staged, genesis] {
+            assert_eq!(group.propose(&command), Reply::Done);
+        }
+        group
+    }
+
+    pub(crate) fn propose(&mut self, command: &Command<'_>) -> Reply {
+        self.index += 1;
+        let answers = run_from(
+            &ControlMachine,
+            &mut self.rows,
+            &[command.encode()],
+            1,
+            self.index,
+        );
+        Reply::decode(&answers[0].reply).expect("a reply decodes")
+    }
+
+    pub(crate) fn create(&mut self, kid: Kid, parent: Option<Kid>, rows: Vec<NewRow<'_>>) -> KeyOutcome {
+        let key = NewKey {
+            kid,
+            kind: 1,
+            parent,
+            commit: [3; 32],
+            key_commit: [4; 32],
+            rows,
+        };
+        let keys = vec![key];
+        match self.propose(&Command::CreateKeys {
+            time: TimeMs(2),
+            keys,
+        }) {
+            Reply::Keys(outcomes) => outcomes[0],
+            other @ (Reply::Done | Reply::Rejected(_) | Reply::Erasure { .. }) => {
+                panic!("keys got another answer: {other:?}")
+            }
+        }
+    }
+
+    /// A tenant with so many subjects.
+    pub(crate) fn with_subjects(count: u32) -> Self {
+        let mut group = Self::begun();
+        assert_eq!(group.create(TENANT, None, Vec::new()), KeyOutcome::Created);
+        for subject in 0..count {
+            assert_eq!(
+                group.create(kid(subject), Some(TENANT), Vec::new()),
+                KeyOutcome::Created
+            );
+        }
+        group
+    }
+
+    pub(crate) fn epoch(&self) -> control::EpochRow {
+        control::epoch(&self.rows).expect("decodes").expect("has begun")
+    }
+
+    pub(crate) fn begin(&mut self, keys: Vec<Kid>, pages: Vec<(u8, u32)>) -> Reply {
+        let row = self.epoch();
+        self.propose(&Command::BeginEpoch(BeginEpoch {
+            epoch: row.epoch + 1,
+            attempt: row.last_attempt + 1,
+            keys,
+            pages,
+            recipients: (1..=3).map(|node| (NodeId(node), BOOT)).collect(),
+        }))
+    }
+
+    pub(crate) fn chunk(&mut self, pages: Vec<Page<'_>>, rows: Vec<EpochRowOf<'_>>) -> Reply {
+        let row = self.epoch();
+        self.propose(&Command::EpochChunk(EpochChunk {
+            attempt: row.last_attempt,
+            number: row.pending.map_or(0, |pending| pending.chunks),
+            pages,
+            rows,
+        }))
+    }
+
+    pub(crate) fn switch_to(&mut self, digest: [u8; 32], holders: &[u64]) -> Reply {
+        let row = self.epoch();
+        self.propose(&Command::SwitchEpoch(SwitchEpoch {
+            attempt: row.last_attempt,
+            digest,
+            root_commit: [9; 32],
+            holders: holders.iter().map(|node| NodeId(*node)).collect(),
+            time: TimeMs(5),
+        }))
+    }
+
+    pub(crate) fn switch(&mut self) {
+        let digest = self.epoch().pending.expect("is under way").digest;
+        assert_eq!(self.switch_to(digest, &[1, 2]), Reply::Done);
+    }
+
+    pub(crate) fn attest(&mut self, node: u64, epoch: u64) -> Reply {
+        self.propose(&Command::AttestDestroyed(AttestDestroyed {
+            node: NodeId(node),
+            boot: BOOT,
+            epoch,
+            time: TimeMs(6),
+        }))
+    }
+
+    /// Every node holds the first root.
+    pub(crate) fn grant_all(&mut self) {
+        for node in 1..=3 {
+            let grant = Command::GrantRoot {
+                node: NodeId(node),
+                boot: BOOT,
+                epoch: 0,
+            };
+            assert_eq!(self.propose(&grant), Reply::Done);
+        }
+    }
+
+    pub(crate) fn erasure(&self, id: ErasureId) -> control::ErasureRow {
+        control::erasure(&self.rows, &id)
+            .expect("decodes")
+            .expect("is there")
+    }
+
+    pub(crate) fn state(&self, kid: Kid) -> KeyState {
+        control::key_state(&self.rows, &kid)
+            .expect("decodes")
+            .expect("is there")
+            .state
+    }
+}
+
+pub(crate) fn kid(number: u32) -> Kid {
+    let mut kid = Kid([0x50; 16]);
+    kid.0[..4].copy_from_slice(&number.to_be_bytes());
+    kid
+}
+
+pub(crate) fn erasure_id(number: u32) -> ErasureId {
+    ErasureId(kid(number).0)
+}
+
+pub(crate) fn request(id: ErasureId, target: Kid, requester: u8, two_people: bool) -> Command<'static> {
+    Command::RequestErasure(RequestErasure {
+        id,
+        target,
+        tenant: TENANT,
+        mac: RequestMac([7; 8]),
+        requester: RequestMac([requester; 8]),
+        two_people,
+        reason: 1,
+        urgent: false,
+        time: TimeMs(4),
+    })
+}
+
+pub(crate) fn begun(id: ErasureId) -> Reply {
+    Reply::Erasure { id, created: true }
+}
+
+pub(crate) fn known(id: ErasureId) -> Reply {
+    Reply::Erasure { id, created: false }
+}
+
+pub(crate) fn row(tree: u8, page: u32, generation: u32, sealed: &'static [u8]) -> NewRow<'static> {
+    NewRow {
+        tree,
+        page,
+        generation,
+        tag: [8; 16],
+        sealed,
+        replaces: None,
+    }
+}
