@@ -4,6 +4,7 @@ pub mod chats;
 pub mod cluster;
 pub mod collector;
 pub mod exposition;
+pub mod forensics;
 pub mod law;
 pub mod packages;
 pub mod random;

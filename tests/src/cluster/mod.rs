@@ -2,17 +2,19 @@
 
 mod files;
 pub mod keys;
+mod launcher;
+mod links;
 mod process;
 pub mod programs;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::{fs, io};
 
 use eunoe_client::cluster_types::GetStatusResponse;
 use eunoe_client::{Client, Context, Pem};
+use links::Links;
 pub use process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -48,6 +50,8 @@ pub struct Setup {
     pub eunoed: PathBuf,
     /// More environment variables of the nodes.
     pub environment: Vec<(&'static str, PathBuf)>,
+    /// Whether the links between the nodes can be cut: see [`Cluster::cut_off`].
+    pub cuttable: bool,
 }
 
 impl Default for Setup {
@@ -62,6 +66,7 @@ impl Default for Setup {
             arguments: &[],
             eunoed: programs::eunoed(),
             environment: Vec::new(),
+            cuttable: false,
         }
     }
 }
@@ -71,6 +76,7 @@ pub struct Cluster {
     folder: TempDir,
     environment: Vec<(&'static str, PathBuf)>,
     processes: BTreeMap<u64, Process>,
+    links: Option<Links>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -91,15 +97,19 @@ impl Cluster {
             .prefix("eunoe-test-")
             .tempdir()
             .expect("a folder is made");
-        let launcher = write_launcher(folder.path(), &setup).expect("a script is written");
+        let launcher = launcher::write(folder.path(), &setup).expect("a script is written");
         let mut environment = setup.environment;
         environment.push(("EUNOE_EUNOED", launcher));
         let mut cluster = Self {
             folder,
             environment,
             processes: BTreeMap::new(),
+            links: None,
             _turn: turn,
         };
+        if setup.cuttable {
+            cluster.links = Some(Links::new(cluster.dir(), setup.nodes));
+        }
         let nodes = setup.nodes.to_string();
         let mut arguments = vec!["--nodes", &nodes, "--policy", setup.policy, "--detach"];
         arguments.extend(setup.sites.iter().flat_map(|site| ["--site", *site]));
@@ -384,24 +394,6 @@ pub async fn connect(mut context: Context) -> Client {
     // Connecting keeps trying for so long, and a node may be starting.
     context.timeouts.connect = crate::wait::PATIENCE;
     Client::connect(context).await.expect("a node can be reached")
-}
-
-/// A script that runs `eunoed` with the configuration of `eunoe dev` and the tables of the test behind it.
-fn write_launcher(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
-    let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
-    let more = format!("
-[limits]
-{}
-{}", setup.limits, setup.tables);
-    fs::write(&limits, more)?;
-    let script = format!(
-        "#!/bin/sh\nset -e\ncat \"$2\" '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
-        limits.display(),
-        setup.eunoed.display()
-    );
-    fs::write(&launcher, script)?;
-    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))?;
-    Ok(launcher)
 }
 
 /// Runs a command that prints JSON lines.

@@ -12,20 +12,20 @@ use eunoe_tests::cluster::{Cluster, Setup, connect};
 use eunoe_tests::wait::{PATIENCE, until_true};
 use rustix::process::Signal;
 
-const TENANT: &str = "demo";
-const PURPOSE: &str = "support";
-const MESSAGES: u64 = 12;
+pub(crate) const TENANT: &str = "demo";
+pub(crate) const PURPOSE: &str = "support";
+pub(crate) const MESSAGES: u64 = 12;
 /// Epochs begin only when somebody is in a hurry.
-const PATIENT: &[&str] = &["--epoch-period", "86400"];
+pub(crate) const PATIENT: &[&str] = &["--epoch-period", "86400"];
 /// The shortest lease.
-const SHORT_LEASE: &[&str] = &["--epoch-period", "86400", "--lease", "5"];
+pub(crate) const SHORT_LEASE: &[&str] = &["--epoch-period", "86400", "--lease", "5"];
 
 fn visitor(name: &str) -> Participant {
     input::participant(ParticipantKind::Visitor, format!("visitor/{name}"))
 }
 
 /// A conversation with some messages; its id.
-async fn talk(client: &Client, name: &str) -> String {
+pub(crate) async fn talk(client: &Client, name: &str) -> String {
     let request = input::support(name, visitor(name), PURPOSE);
     let id = client.create_conversation(request).await.unwrap().conversation.id;
     for number in 0..MESSAGES {
@@ -36,12 +36,12 @@ async fn talk(client: &Client, name: &str) -> String {
     id
 }
 
-async fn say(client: &Client, id: &str, name: &str, text: &str) -> Result<u64, ClientError> {
+pub(crate) async fn say(client: &Client, id: &str, name: &str, text: &str) -> Result<u64, ClientError> {
     let message = input::text_message(id, visitor(name), PURPOSE, text);
     Ok(client.append(message).await?.seq)
 }
 
-fn subject(name: &str, urgent: bool) -> RequestErasureRequest {
+pub(crate) fn subject(name: &str, urgent: bool) -> RequestErasureRequest {
     RequestErasureRequest {
         target: Some(Target::Subject(format!("visitor/{name}"))),
         reason: ErasureReason::SubjectRequest.into(),
@@ -50,14 +50,14 @@ fn subject(name: &str, urgent: bool) -> RequestErasureRequest {
     }
 }
 
-async fn erase(client: &Client, request: RequestErasureRequest) -> Erasure {
+pub(crate) async fn erase(client: &Client, request: RequestErasureRequest) -> Erasure {
     let requested = client.erasures().request(request).await.unwrap();
     assert!(requested.erasure.state() >= ErasureState::Fenced);
     requested.erasure
 }
 
 /// What one node shows of a conversation: readable texts, and how many messages show nothing.
-async fn shown(client: &Client, id: &str) -> (Vec<String>, u64) {
+pub(crate) async fn shown(client: &Client, id: &str) -> (Vec<String>, u64) {
     let mut pages = client.list_messages(MessageQuery::all(input::by_id(id), PURPOSE));
     let (mut texts, mut erased) = (Vec::new(), 0);
     while let Some(page) = pages.next_page().await.unwrap() {
@@ -82,16 +82,16 @@ async fn shown(client: &Client, id: &str) -> (Vec<String>, u64) {
     (texts, erased)
 }
 
-async fn assert_erased(client: &Client, id: &str) {
+pub(crate) async fn assert_erased(client: &Client, id: &str) {
     assert_eq!(shown(client, id).await, (Vec::new(), MESSAGES));
 }
 
-async fn assert_intact(client: &Client, id: &str) {
+pub(crate) async fn assert_intact(client: &Client, id: &str) {
     let (texts, erased) = shown(client, id).await;
     assert_eq!((texts.len() as u64, erased), (MESSAGES, 0));
 }
 
-fn reason(error: &ClientError) -> &str {
+pub(crate) fn reason(error: &ClientError) -> &str {
     &error.reason
 }
 
@@ -99,7 +99,7 @@ fn state(erasure: &Erasure) -> &'static str {
     erasure.state().as_str_name()
 }
 
-async fn wait_for(client: &Client, id: &str, state: ErasureState) -> Erasure {
+pub(crate) async fn wait_for(client: &Client, id: &str, state: ErasureState) -> Erasure {
     match client.erasures().wait_for(id, state, PATIENCE).await.unwrap() {
         Waited::Reached(erasure) => erasure,
         Waited::TimeOver(_) => panic!("the erasure does not come to {}", state.as_str_name()),

@@ -1,0 +1,23 @@
+//! What `eunoe dev` starts in place of `eunoed`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::{Setup, links};
+
+/// A script that runs `eunoed` with the configuration of `eunoe dev` and the tables of the test behind it.
+pub(super) fn write(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
+    let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
+    let more = format!("\n[limits]\n{}\n{}", setup.limits, setup.tables);
+    fs::write(&limits, more)?;
+    let edit = if setup.cuttable { links::EDIT } else { "cat" };
+    let script = format!(
+        "#!/bin/sh\nset -e\n{edit} \"$2\" | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
+        limits.display(),
+        setup.eunoed.display()
+    );
+    fs::write(&launcher, script)?;
+    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))?;
+    Ok(launcher)
+}
