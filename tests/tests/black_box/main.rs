@@ -4,6 +4,7 @@
 mod canaries;
 mod catch_up;
 mod erasure;
+mod identity;
 mod import_and_read_back;
 mod kill_loop;
 mod load;
