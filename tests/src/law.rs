@@ -83,7 +83,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["eunoe-server"]),
     ("governor", &["eunoe-server"]),
     ("tracing-subscriber", &["eunoe-server"]),
-    ("jsonwebtoken", &["eunoe-server"]),
+    ("jsonwebtoken", &["eunoe-server", "eunoe-cli"]),
     ("x509-parser", &["eunoe-server"]),
     ("rustls", &["eunoe-server", "eunoe-client"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),

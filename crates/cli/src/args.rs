@@ -49,6 +49,10 @@ pub(crate) struct Global {
     /// Ask only the node with this id
     #[arg(long, global = true, value_name = "ID", conflicts_with = "endpoint")]
     pub(crate) node: Option<u64>,
+    /// File with a token of the cluster's issuer that says who calls, in place of the context's. With a token, no
+    /// certificate is shown unless --role names one
+    #[arg(long, global = true, env = "EUNOE_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Whose certificate to use
     #[arg(long, global = true, value_parser = role_parser())]
     pub(crate) role: Option<Role>,

@@ -1,9 +1,9 @@
-//! The context file: where a cluster is, and a certificate for each role. Paths are relative to the file.
+//! The context file: where a cluster is, and a certificate for each role or a token. Paths are relative to the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use eunoe_client::{Client, Context, Pem};
+use eunoe_client::{Client, ClientCertificate, Context, Pem, Token};
 use eunoe_types::{Role, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,11 @@ pub(crate) struct ContextFile {
     /// The name in the nodes' certificates.
     #[serde(default = "localhost")]
     pub(crate) server_name: String,
+    /// A token of the cluster's issuer. With it, certificates are shown only when a role is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token_file: Option<PathBuf>,
     /// By role.
+    #[serde(default)]
     pub(crate) roles: BTreeMap<String, Identity>,
     /// Which node is at which endpoint, for `--node`.
     #[serde(default)]
@@ -65,16 +69,33 @@ impl ContextFile {
         files::write(path, &text, files::Access::Public)
     }
 
-    /// The SDK's context for a role.
-    fn for_role(&self, folder: &Path, role: Role, endpoints: Vec<String>) -> Result<Context, Failure> {
+    /// The SDK's context for the caller that the arguments name.
+    fn for_caller(&self, global: &Global, default_role: Role) -> Result<Context, Failure> {
+        let folder = global.context.parent().unwrap_or_else(|| Path::new(""));
+        let (endpoints, ca) = (self.endpoints(global)?, Pem::Path(folder.join(&self.ca)));
+        let in_context = || self.token_file.as_ref().map(|path| folder.join(path));
+        let token = global.token_file.clone().or_else(in_context).map(Token::Path);
+        let mut context = match token {
+            None => {
+                let own = self.certificate(folder, global.role.unwrap_or(default_role))?;
+                Context::new(endpoints, ca, own.cert, own.key, "")
+            }
+            Some(token) => Context::with_token(endpoints, ca, token, ""),
+        };
+        if let (Some(_), Some(role)) = (&context.token, global.role) {
+            context.certificate = Some(self.certificate(folder, role)?);
+        }
+        context.server_name.clone_from(&self.server_name);
+        Ok(context)
+    }
+
+    fn certificate(&self, folder: &Path, role: Role) -> Result<ClientCertificate, Failure> {
         let identity = self.roles.get(role.name()).ok_or_else(|| {
             Failure::usage(format!("the context has no certificate for role {}", role.name()))
         })?;
         let pem = |path: &Path| Pem::Path(folder.join(path));
-        let (ca, cert, key) = (pem(&self.ca), pem(&identity.cert), pem(&identity.key));
-        let mut context = Context::new(endpoints, ca, cert, key, "");
-        context.server_name.clone_from(&self.server_name);
-        Ok(context)
+        let (cert, key) = (pem(&identity.cert), pem(&identity.key));
+        Ok(ClientCertificate { cert, key })
     }
 
     fn endpoints(&self, global: &Global) -> Result<Vec<String>, Failure> {
@@ -132,13 +153,7 @@ pub(crate) async fn operator_client(global: &Global) -> Result<Client, Failure> 
 }
 
 fn load(global: &Global, default_role: Role) -> Result<Context, Failure> {
-    let file = ContextFile::read(&global.context)?;
-    let folder = global.context.parent().unwrap_or_else(|| Path::new(""));
-    file.for_role(
-        folder,
-        global.role.unwrap_or(default_role),
-        file.endpoints(global)?,
-    )
+    ContextFile::read(&global.context)?.for_caller(global, default_role)
 }
 
 #[cfg(test)]
@@ -188,8 +203,28 @@ mod tests {
     #[test]
     fn a_role_without_certificate_is_named() {
         let file: ContextFile = toml::from_str(FILE).unwrap();
-        let error = file.for_role(Path::new("d"), Role::Dpo, Vec::new()).unwrap_err();
+        let error = file.for_caller(&global(&[]), Role::Dpo).unwrap_err();
         assert_eq!(error.to_string(), "the context has no certificate for role dpo");
+    }
+
+    #[test]
+    fn a_token_stands_for_the_certificate_unless_a_role_is_asked_for() {
+        let mut file: ContextFile = toml::from_str(FILE).unwrap();
+        let path = |context: &Context| match &context.token {
+            Some(Token::Path(path)) => path.clone(),
+            other => panic!("{other:?}"),
+        };
+        let caller = |file: &ContextFile, extra: &[&str]| {
+            let extra = [&["--context", "d/context.toml"], extra].concat();
+            file.for_caller(&global(&extra), Role::Dpo).unwrap()
+        };
+        let given = caller(&file, &["--token-file", "t"]);
+        assert_eq!((path(&given), given.certificate.is_none()), ("t".into(), true));
+        let both = caller(&file, &["--token-file", "t", "--role", "platform"]);
+        assert_eq!((path(&both), both.certificate.is_some()), ("t".into(), true));
+        file.token_file = Some("t".into());
+        assert_eq!(path(&caller(&file, &[])), Path::new("d/t"));
+        assert_eq!(path(&caller(&file, &["--token-file", "u"])), Path::new("u"));
     }
 
     #[test]

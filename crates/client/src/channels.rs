@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::credentials::{Bearer, CALL_AGE, Credentials, NOW};
 use crate::{ClientError, Context};
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -22,8 +23,12 @@ const LEFT_OUT_MS: u64 = 1_000;
 const STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 
+/// A connection that sends the caller's token along, if there is one.
+pub(crate) type Connection = InterceptedService<Channel, Bearer>;
+
 /// The nodes that a client talks to.
 pub(crate) struct Channels {
+    credentials: Arc<Credentials>,
     nodes: Vec<Node>,
     next: AtomicUsize,
     started: Instant,
@@ -33,30 +38,41 @@ struct Node {
     address: String,
     endpoint: Endpoint,
     tls: Dialer,
-    connected: Mutex<Option<(u64, Channel)>>,
+    connected: Mutex<Option<Connected>>,
     left_out_until_ms: AtomicU64,
     connections: AtomicU64,
+}
+
+/// The present connection to a node.
+#[derive(Clone)]
+struct Connected {
+    number: u64,
+    generation: u64,
+    channel: Channel,
 }
 
 /// A connection on loan, with what is needed to report that it failed.
 #[derive(Clone)]
 pub(crate) struct Leased {
-    pub(crate) channel: Channel,
+    pub(crate) channel: Connection,
     pub(crate) node: usize,
-    connection: u64,
+    bearer: Bearer,
+    number: u64,
 }
 
 impl Channels {
-    pub(crate) fn new(context: &Context, tls: &Arc<ClientConfig>) -> Result<Self, ClientError> {
+    pub(crate) fn new(context: &Context) -> Result<Self, ClientError> {
         if context.endpoints.is_empty() {
             return Err(ClientError::bad_context("the context names no endpoint"));
         }
+        let credentials = Credentials::new(context)?;
         let nodes = context
             .endpoints
             .iter()
-            .map(|text| Node::new(text, context, tls))
+            .map(|text| Node::new(text, context, &credentials))
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            credentials,
             nodes,
             next: AtomicUsize::new(0),
             started: Instant::now(),
@@ -65,6 +81,7 @@ impl Channels {
 
     /// A connection to the next node that can be reached, `avoid` last.
     pub(crate) async fn lease(&self, avoid: Option<usize>) -> Result<Leased, ClientError> {
+        self.credentials.refresh(CALL_AGE).await;
         let count = self.nodes.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let mut order: Vec<usize> = (0..count).map(|step| (first + step) % count).collect();
@@ -78,11 +95,13 @@ impl Channels {
         let mut failure = None;
         for node in order {
             match self.nodes[node].connection().await {
-                Ok((connection, channel)) => {
+                Ok(connected) => {
+                    let bearer = self.credentials.bearer();
                     return Ok(Leased {
-                        channel,
+                        channel: InterceptedService::new(connected.channel, bearer.clone()),
                         node,
-                        connection,
+                        bearer,
+                        number: connected.number,
                     });
                 }
                 Err(error) => failure = Some(error),
@@ -97,12 +116,18 @@ impl Channels {
         let mut connected = self.nodes[leased.node].connected.lock().await;
         if connected
             .as_ref()
-            .is_some_and(|(connection, _)| *connection == leased.connection)
+            .is_some_and(|present| present.number == leased.number)
         {
             *connected = None;
         }
         drop(connected);
         self.leave_out(leased.node);
+    }
+
+    /// Reads the token again after one was refused, and says whether there is another one by now.
+    pub(crate) async fn token_renewed(&self, leased: &Leased) -> bool {
+        self.credentials.refresh(NOW).await;
+        self.credentials.bearer() != leased.bearer
     }
 
     fn leave_out(&self, node: usize) {
@@ -117,7 +142,7 @@ impl Channels {
 }
 
 impl Node {
-    fn new(text: &str, context: &Context, tls: &Arc<ClientConfig>) -> Result<Self, ClientError> {
+    fn new(text: &str, context: &Context, credentials: &Arc<Credentials>) -> Result<Self, ClientError> {
         let address = text
             .trim_start_matches("https://")
             .trim_end_matches('/')
@@ -140,7 +165,7 @@ impl Node {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
         let tls = Dialer {
             address: address.clone(),
-            connector: TlsConnector::from(Arc::clone(tls)),
+            credentials: Arc::clone(credentials),
             name,
         };
         let (connected, left_out_until_ms) = (Mutex::new(None), AtomicU64::new(0));
@@ -154,13 +179,20 @@ impl Node {
         })
     }
 
-    /// The present connection, or a new one. Connecting here, not lazily inside the channel, is what makes a
+    /// The present connection, or a new one if there is none or the caller's files changed (calls under way end on
+    /// the old one). Connecting here, not lazily inside the channel, is what makes a
     /// failure to connect known to have had no effect.
-    async fn connection(&self) -> Result<(u64, Channel), ClientError> {
+    async fn connection(&self) -> Result<Connected, ClientError> {
         let mut connected = self.connected.lock().await;
-        if let Some(present) = connected.as_ref() {
+        let credentials = &self.tls.credentials;
+        if let Some(present) = connected.as_ref()
+            && present.generation == credentials.generation()
+        {
             return Ok(present.clone());
         }
+        *connected = None;
+        credentials.refresh(NOW).await;
+        let generation = credentials.generation();
         let dialer = self.tls.clone();
         let connector = tower::service_fn(move |_: Uri| dialer.clone().dial());
         let channel = self
@@ -168,8 +200,13 @@ impl Node {
             .connect_with_connector(connector)
             .await
             .map_err(|error| self.not_connected(&error))?;
-        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(connected.insert((connection, channel)).clone())
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let present = Connected {
+            number,
+            generation,
+            channel,
+        };
+        Ok(connected.insert(present).clone())
     }
 
     fn not_connected(&self, error: &tonic::transport::Error) -> ClientError {
@@ -184,7 +221,7 @@ impl Node {
 #[derive(Clone)]
 struct Dialer {
     address: String,
-    connector: TlsConnector,
+    credentials: Arc<Credentials>,
     name: ServerName<'static>,
 }
 
@@ -192,6 +229,8 @@ impl Dialer {
     async fn dial(self) -> std::io::Result<TokioIo<TlsStream<TcpStream>>> {
         let tcp = TcpStream::connect(&self.address).await?;
         tcp.set_nodelay(true)?;
-        Ok(TokioIo::new(self.connector.connect(self.name, tcp).await?))
+        // Asked for here, because a channel dials again by itself when an idle connection was closed.
+        let connector = TlsConnector::from(self.credentials.config());
+        Ok(TokioIo::new(connector.connect(self.name, tcp).await?))
     }
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_proto::chat::chat_service_client::ChatServiceClient;
-use eunoe_types::Outcome;
+use eunoe_types::{ErrorCode, Outcome, Retry};
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-use crate::channels::{Channels, Leased};
+use crate::channels::{Channels, Connection, Leased};
 use crate::retry::{Attempts, Repeat};
-use crate::{ClientError, Cluster, Context, Erasures, Timeouts, tls};
+use crate::{ClientError, Cluster, Context, Erasures, Timeouts};
 
 /// A page ends at 4 MiB of sealed content; names, times and framing come on top of it.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -30,17 +29,17 @@ struct Inner {
     timeouts: Timeouts,
 }
 
-pub(crate) type ChatClient = ChatServiceClient<Channel>;
+pub(crate) type ChatClient = ChatServiceClient<Connection>;
 
 /// The generated client with the limits that all calls share.
-pub(crate) fn chat(channel: Channel) -> ChatClient {
+pub(crate) fn chat(channel: Connection) -> ChatClient {
     ChatServiceClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX)
 }
 
 impl Client {
-    /// Reads certificates and key, and connects to the first node that can be reached.
+    /// Reads certificates, key and token, and connects to the first node that can be reached.
     pub async fn connect(context: Context) -> Result<Self, ClientError> {
-        let channels = Channels::new(&context, &tls::config(&context)?)?;
+        let channels = Channels::new(&context)?;
         let (tenant, timeouts) = (context.tenant, context.timeouts);
         let client = Self {
             inner: Arc::new(Inner {
@@ -128,7 +127,7 @@ impl Client {
     ) -> Result<Reply, ClientError>
     where
         Request: Clone,
-        Rpc: Fn(Channel, tonic::Request<Request>) -> Answer,
+        Rpc: Fn(Connection, tonic::Request<Request>) -> Answer,
         Answer: Future<Output = Result<Response<Reply>, Status>>,
     {
         let mut attempts = Attempts::within(self.timeouts().call);
@@ -163,7 +162,7 @@ impl Client {
     ) -> Result<Reply, (Option<usize>, ClientError)>
     where
         Request: Clone,
-        Rpc: Fn(Channel, tonic::Request<Request>) -> Answer,
+        Rpc: Fn(Connection, tonic::Request<Request>) -> Answer,
         Answer: Future<Output = Result<Response<Reply>, Status>>,
     {
         let leased = self.lease(attempts, avoid).await.map_err(|error| (None, error))?;
@@ -194,12 +193,16 @@ impl Client {
             })
     }
 
-    /// Reads a failed call's status, and drops the connection if it is the one that failed.
+    /// Reads a failed call's status, and drops the connection if it is the one that failed. A refused token is worth
+    /// another attempt only if it has been renewed since: this is how streams outlive the token that opened them.
     pub(crate) async fn judge(&self, leased: &Leased, status: Status) -> ClientError {
         let transport = std::error::Error::source(&status).is_some();
-        let error = ClientError::from(status);
+        let mut error = ClientError::from(status);
         if transport && error.is_retryable() {
             self.channels().broken(leased).await;
+        }
+        if error.code == ErrorCode::Unauthenticated && self.channels().token_renewed(leased).await {
+            error.retry = Retry::SameRequestId;
         }
         error
     }

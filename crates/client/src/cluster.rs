@@ -6,8 +6,8 @@ use eunoe_proto::cluster::{
     AddNodeRequest, DrainNodeRequest, GetStatusRequest, GetStatusResponse, ListNodesRequest,
     ListShardsRequest, Node, PromoteNodeRequest, RemoveNodeRequest, ShardRange, TransferLeaderRequest,
 };
-use tonic::transport::Channel;
 
+use crate::channels::Connection;
 use crate::chat::present;
 use crate::retry::Repeat;
 use crate::{Client, ClientError};
@@ -17,7 +17,7 @@ pub struct Cluster<'a> {
     client: &'a Client,
 }
 
-fn stub(channel: Channel) -> ClusterServiceClient<Channel> {
+fn stub(channel: Connection) -> ClusterServiceClient<Connection> {
     ClusterServiceClient::new(channel)
 }
 

@@ -1,15 +1,19 @@
 //! Where a cluster is and who the caller is. Key material given here never shows itself.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::ClientError;
 
+/// The most that a node takes.
+const TOKEN_BYTES_MAX: usize = 12_288;
+
 /// PEM text, by path or as bytes.
 #[derive(Clone)]
 pub enum Pem {
-    /// Read when connecting.
+    /// Read when connecting, and again while the client is used.
     Path(PathBuf),
     /// The text itself.
     Bytes(Vec<u8>),
@@ -32,6 +36,61 @@ impl fmt::Debug for Pem {
         match self {
             Pem::Path(path) => write!(f, "Pem({})", path.display()),
             Pem::Bytes(_) => f.write_str("Pem(…)"),
+        }
+    }
+}
+
+/// A certificate chain of the caller and its private key.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// The chain, the caller's own certificate first.
+    pub cert: Pem,
+    /// The private key.
+    pub key: Pem,
+}
+
+/// A signed JWT of the cluster's issuer that says who calls.
+#[derive(Clone)]
+pub enum Token {
+    /// A file with the token alone, at most 12288 bytes. Read when connecting, and again while the client is used.
+    Path(PathBuf),
+    /// The text itself.
+    Text(String),
+}
+
+impl Token {
+    /// The text without white space around it.
+    pub(crate) fn read(&self) -> Result<String, ClientError> {
+        let text = match self {
+            Token::Text(text) => text.clone(),
+            Token::Path(path) => {
+                let mut text = String::new();
+                std::fs::File::open(path)
+                    .and_then(|file| file.take(TOKEN_BYTES_MAX as u64 + 1).read_to_string(&mut text))
+                    .map_err(|error| {
+                        ClientError::bad_context(format!("cannot read the token {}: {error}", path.display()))
+                    })?;
+                text
+            }
+        };
+        if text.len() > TOKEN_BYTES_MAX {
+            return Err(ClientError::bad_context(format!(
+                "the token is longer than {TOKEN_BYTES_MAX} bytes"
+            )));
+        }
+        match text.trim() {
+            "" => Err(ClientError::bad_context("the token is empty")),
+            token if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token.to_owned()),
+            _ => Err(ClientError::bad_context("the token is not printable ASCII")),
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::Path(path) => write!(f, "Token({})", path.display()),
+            Token::Text(_) => f.write_str("Token(…)"),
         }
     }
 }
@@ -67,10 +126,10 @@ pub struct Context {
     pub endpoints: Vec<String>,
     /// Certificates that vouch for the nodes.
     pub ca: Pem,
-    /// The caller's certificate chain.
-    pub cert: Pem,
-    /// The caller's private key.
-    pub key: Pem,
+    /// The caller's certificate. It can be left out when there is a token, and must cover the token otherwise.
+    pub certificate: Option<ClientCertificate>,
+    /// The caller's token, sent with every call.
+    pub token: Option<Token>,
     /// The controller that calls are made for.
     pub tenant: String,
     /// The name that every node's certificate must hold.
@@ -80,7 +139,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context with the server name `localhost` and the default time limits.
+    /// A caller with a certificate, the server name `localhost` and the default time limits.
     pub fn new(
         endpoints: impl IntoIterator<Item = impl Into<String>>,
         ca: Pem,
@@ -88,11 +147,29 @@ impl Context {
         key: Pem,
         tenant: impl Into<String>,
     ) -> Self {
+        let certificate = Some(ClientCertificate { cert, key });
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             ca,
-            cert,
-            key,
+            certificate,
+            token: None,
+            tenant: tenant.into(),
+            server_name: "localhost".to_owned(),
+            timeouts: Timeouts::default(),
+        }
+    }
+    /// A caller with a token and no certificate; otherwise as [`Context::new`].
+    pub fn with_token(
+        endpoints: impl IntoIterator<Item = impl Into<String>>,
+        ca: Pem,
+        token: Token,
+        tenant: impl Into<String>,
+    ) -> Self {
+        Self {
+            endpoints: endpoints.into_iter().map(Into::into).collect(),
+            ca,
+            certificate: None,
+            token: Some(token),
             tenant: tenant.into(),
             server_name: "localhost".to_owned(),
             timeouts: Timeouts::default(),

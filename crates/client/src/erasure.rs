@@ -7,8 +7,8 @@ use eunoe_proto::erasure::{
     Erasure, ErasureState, GetErasureRequest, ListErasuresRequest, RequestErasureRequest,
 };
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use tonic::transport::Channel;
 
+use crate::channels::Connection;
 use crate::chat::present;
 use crate::erasure_watch::ErasureWatch;
 use crate::retry::Repeat;
@@ -39,7 +39,7 @@ pub enum Waited {
     TimeOver(Option<Erasure>),
 }
 
-pub(crate) fn stub(channel: Channel) -> ErasureServiceClient<Channel> {
+pub(crate) fn stub(channel: Connection) -> ErasureServiceClient<Connection> {
     ErasureServiceClient::new(channel)
 }
 

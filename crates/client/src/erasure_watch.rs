@@ -96,7 +96,8 @@ impl ErasureWatch {
         let leased = self.client.lease(&Attempts::within(limit), self.avoid).await?;
         // No deadline is sent: the stream has none; silence is what ends it.
         let mut stub = stub(leased.channel.clone());
-        let opened = tokio::time::timeout(limit, stub.watch_erasure(self.request.clone())).await;
+        let request = self.client.request(self.request.clone());
+        let opened = tokio::time::timeout(limit, stub.watch_erasure(request)).await;
         match opened {
             Ok(Ok(response)) => Ok((leased, response.into_inner())),
             Ok(Err(status)) => Err(self.client.judge(&leased, status).await),

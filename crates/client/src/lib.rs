@@ -1,4 +1,4 @@
-//! Rust SDK of Eunoe: connects to a cluster over mutual TLS, tries again only where that is safe, and keeps order.
+//! Rust SDK of Eunoe: connects to a cluster over TLS as a certificate or a token names it, tries again only where that is safe, and keeps order.
 //!
 //! Every mutating call carries a request id (a random one where the caller gave none), so an attempt whose
 //! outcome is unknown is repeated with the same id and takes effect at most once. Content never appears in a
@@ -29,6 +29,7 @@ mod chat;
 mod client;
 mod cluster;
 mod context;
+mod credentials;
 mod erasure;
 mod erasure_watch;
 mod error;
@@ -43,7 +44,7 @@ mod tls;
 pub use chat::Created;
 pub use client::Client;
 pub use cluster::Cluster;
-pub use context::{Context, Pem, Timeouts};
+pub use context::{ClientCertificate, Context, Pem, Timeouts, Token};
 pub use erasure::{ErasurePages, Erasures, RequestedErasure, Waited};
 pub use erasure_watch::ErasureWatch;
 pub use error::ClientError;

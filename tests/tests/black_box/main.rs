@@ -6,6 +6,7 @@ mod canaries;
 mod catch_up;
 mod erasure;
 mod forensics;
+mod identity;
 mod import_and_read_back;
 mod kill_loop;
 mod load;

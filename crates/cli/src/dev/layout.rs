@@ -76,6 +76,11 @@ impl Layout {
         self.root.join("tls")
     }
 
+    /// The issuer of tokens.
+    pub(super) fn oidc(&self) -> PathBuf {
+        self.root.join("oidc")
+    }
+
     pub(super) fn data_dir(&self, id: u64) -> PathBuf {
         self.root.join(format!("node-{id}"))
     }

@@ -3,6 +3,7 @@
 mod authority;
 mod grow;
 mod health;
+mod issuer;
 mod layout;
 mod node_config;
 mod ports;
@@ -70,6 +71,8 @@ enum DevCommand {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Print a token for a caller: --tenant, --role, and --subject for a person
+    Token(issuer::TokenArgs),
     /// Start a node with a new id, add it to the cluster and make it a voter
     AddNode {
         /// Where it stands, as <country>/<place>/<facility>
@@ -111,6 +114,7 @@ pub(crate) async fn run(global: &Global, arguments: DevArgs) -> Result<(), Failu
             let patience = (!no_wait).then_some(timeout);
             start_node::run(global.output, &dir, &ids, patience).await
         }
+        Some(DevCommand::Token(token)) => issuer::run(global, &dir, &token),
         Some(DevCommand::AddNode { site }) => grow::run(global.output, &dir, site, timeout).await,
     }
 }

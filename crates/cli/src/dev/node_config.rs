@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::authority::{ca_name, cert_name, key_name};
+use super::issuer::{self, AUDIENCE, ISSUER};
 use super::layout::{Cluster, Layout, Node, Pace};
 use crate::failure::Failure;
 use crate::files;
@@ -21,6 +22,7 @@ struct Config<'a> {
     placement: Placement<'a>,
     listen: Listen<'a>,
     tls: Tls,
+    identity: Identity,
     members: Vec<Member<'a>>,
     log: Log,
     erasure: Pace,
@@ -46,6 +48,18 @@ struct Tls {
 }
 
 #[derive(Serialize)]
+struct Identity {
+    oidc: Oidc,
+}
+
+#[derive(Serialize)]
+struct Oidc {
+    issuer: &'static str,
+    audience: &'static str,
+    jwks_file: PathBuf,
+}
+
+#[derive(Serialize)]
 struct Member<'a> {
     node_id: u64,
     client: &'a str,
@@ -59,8 +73,9 @@ struct Log {
     level: &'static str,
 }
 
-/// Writes a node's configuration. The same node gets the same one at every start.
+/// Writes a node's configuration, and before the first one the issuer's keys that it names. The same node gets the same one at every start.
 pub(super) fn write(layout: &Layout, cluster: &Cluster, node: &Node) -> Result<(), Failure> {
+    issuer::make_once(layout)?;
     let path = layout.config_file(node.id);
     if let Some(folder) = path.parent() {
         files::make_folder(folder)?;
@@ -96,6 +111,13 @@ fn config<'a>(layout: &Layout, cluster: &'a Cluster, node: &'a Node) -> Config<'
             ca: tls.join(ca_name()),
             cert: tls.join(cert_name(&name)),
             key: tls.join(key_name(&name)),
+        },
+        identity: Identity {
+            oidc: Oidc {
+                issuer: ISSUER,
+                audience: AUDIENCE,
+                jwks_file: issuer::key_set(layout),
+            },
         },
         members: members.map(member).collect(),
         log: Log { level: "info" },
@@ -168,6 +190,11 @@ admin = "127.0.0.1:13"
 ca = "{root}/tls/ca.pem"
 cert = "{root}/tls/node-1.pem"
 key = "{root}/tls/node-1.key"
+
+[identity.oidc]
+issuer = "https://issuer.eunoe.invalid"
+audience = "eunoe"
+jwks_file = "{root}/oidc/jwks.json"
 
 [[members]]
 node_id = 1

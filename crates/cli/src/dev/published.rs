@@ -71,6 +71,7 @@ fn context(cluster: &Cluster) -> ContextFile {
         })
         .collect();
     ContextFile {
+        token_file: None,
         endpoints: nodes.iter().map(|node| node.endpoint.clone()).collect(),
         ca: tls.join(ca_name()),
         server_name: "localhost".to_owned(),

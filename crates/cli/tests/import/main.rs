@@ -39,7 +39,8 @@ impl Cluster {
                 .serve_with_incoming(incoming),
         );
         let context = authority.context(std::slice::from_ref(&address));
-        for (name, pem) in [("ca", context.ca), ("cert", context.cert), ("key", context.key)] {
+        let own = context.certificate.unwrap();
+        for (name, pem) in [("ca", context.ca), ("cert", own.cert), ("key", own.key)] {
             let Pem::Bytes(bytes) = pem else {
                 panic!("the context names files")
             };

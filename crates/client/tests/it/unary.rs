@@ -117,7 +117,7 @@ async fn a_node_of_another_authority_is_not_trusted() {
 async fn useless_certificates_are_named_before_anything_is_sent() {
     let authority = Authority::new();
     let mut context = authority.context(&["127.0.0.1:1".to_owned()]);
-    context.key = Pem::Bytes(b"not a key".to_vec());
+    context.certificate.as_mut().unwrap().key = Pem::Bytes(b"not a key".to_vec());
     let error = Client::connect(context).await.err().unwrap();
     assert_eq!(error.reason, "BAD_CONTEXT");
     assert!(error.to_string().contains("client key"), "{error}");

@@ -12,7 +12,9 @@ use eunoe_client::types::{Ack, Message, MessageInput, ParticipantKind};
 use eunoe_client::{Client, Context, Timeouts, input};
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
 use eunoe_proto::erasure::erasure_service_server::ErasureServiceServer;
-use tonic::{Code, Status};
+use rustls::pki_types::CertificateDer;
+use tonic::service::InterceptorLayer;
+use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 pub(crate) use tls::Authority;
@@ -42,9 +44,46 @@ pub(crate) struct State {
     pub(crate) tails: Mutex<VecDeque<Vec<u64>>>,
     pub(crate) tail_starts: Mutex<Vec<String>>,
     pub(crate) deadlines: Mutex<Vec<bool>>,
+    /// Who made each call and opened each stream, those refused included.
+    pub(crate) callers: Mutex<Vec<Caller>>,
+    /// The one authorization that is taken; without it, any or none.
+    pub(crate) authorization: Mutex<Option<String>>,
+}
+
+/// What a request brings to say who calls.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Caller {
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+    pub(crate) authorization: Option<String>,
 }
 
 impl State {
+    /// Notes who calls, and lets him pass unless his token is not the one that is taken.
+    fn admit(&self, request: Request<()>) -> Result<Request<()>, Status> {
+        let certificate = request.extensions().get::<Option<CertificateDer<'static>>>();
+        let caller = Caller {
+            certificate: certificate.unwrap().clone(),
+            authorization: request
+                .metadata()
+                .get("authorization")
+                .map(|value| value.to_str().unwrap().to_owned()),
+        };
+        self.callers.lock().unwrap().push(caller.clone());
+        let taken = self.authorization.lock().unwrap();
+        if taken.is_some() && *taken != caller.authorization {
+            return Err(status(Code::Unauthenticated, "TOKEN_EXPIRED", "no_effect", None));
+        }
+        Ok(request)
+    }
+
+    pub(crate) fn authorizations(&self) -> Vec<Option<String>> {
+        let callers = self.callers.lock().unwrap();
+        callers
+            .iter()
+            .map(|caller| caller.authorization.clone())
+            .collect()
+    }
+
     pub(crate) fn fault(&self, fault: Fault) {
         self.faults.lock().unwrap().push_back(fault);
     }
@@ -155,8 +194,10 @@ impl Cluster {
                 state: Arc::clone(&state),
             });
             let erasures = ErasureServiceServer::new(erasure::Erasures(Arc::clone(&ladder)));
+            let gate = Arc::clone(&state);
             tokio::spawn(
                 tonic::transport::Server::builder()
+                    .layer(InterceptorLayer::new(move |request| gate.admit(request)))
                     .add_service(service)
                     .add_service(erasures)
                     .serve_with_incoming(incoming),

@@ -56,6 +56,7 @@ impl Authority {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .allow_unauthenticated()
             .build()
             .unwrap();
         let (cert, key) = self.issue();
@@ -96,8 +97,13 @@ impl Authority {
 pub(crate) struct Connection(TlsStream<TcpStream>);
 
 impl tonic::transport::server::Connected for Connection {
-    type ConnectInfo = ();
-    fn connect_info(&self) {}
+    /// The certificate that the client showed.
+    type ConnectInfo = Option<CertificateDer<'static>>;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        let chain = self.0.get_ref().1.peer_certificates()?;
+        chain.first().cloned()
+    }
 }
 
 impl AsyncRead for Connection {
