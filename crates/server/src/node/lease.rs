@@ -13,6 +13,8 @@ use crate::peer::{GrantedLease, RefusedGrant};
 const ROUND_TIMEOUT: Duration = Duration::from_secs(2);
 /// A renewal is asked for after this part of the lease.
 const RENEW_PART: u64 = 4;
+/// A leader that says nothing for this part of the lease is asked again, or another one: the rest must suffice.
+const PATIENCE_PART: u32 = 8;
 /// The pause after a renewal that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -30,13 +32,18 @@ pub(super) async fn keep(shared: Arc<Shared>) -> Result<(), NodeError> {
     }
 }
 
+/// How long a renewal may take.
+fn patience(shared: &Shared) -> Duration {
+    ROUND_TIMEOUT.min(Duration::from_secs(shared.config.erasure.lease_s.into()) / PATIENCE_PART)
+}
+
 async fn renew(shared: &Arc<Shared>) -> Result<bool, NodeError> {
     let control = shared.groups()?.control().clone();
     let asked_ms = shared.keyring.lease().now_ms();
     let now = control.leadership();
     let granted = match now.leader {
         _ if now.is_leader => grant(shared, shared.config.node_id).await.ok(),
-        Some(leader) => shared.peers.renew_lease(leader).await.ok(),
+        Some(leader) => shared.peers.renew_lease(leader, patience(shared)).await.ok(),
         None => None,
     };
     let Some(granted) = granted else {

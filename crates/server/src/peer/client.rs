@@ -30,8 +30,6 @@ const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// A root is written to a vault, which may take its time.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// A lease takes a round of heartbeats.
-const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A peer that is well answers at once.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -148,13 +146,17 @@ impl PeerClient {
         .map(drop)
     }
 
-    /// Asks `to`, which should lead the control group, for a lease.
-    pub async fn renew_lease(&self, to: NodeId) -> Result<GrantedLease, TransportError> {
+    /// Asks `to`, which should lead the control group, for a lease. The answer comes within `timeout`.
+    pub async fn renew_lease(
+        &self,
+        to: NodeId,
+        timeout: Duration,
+    ) -> Result<GrantedLease, TransportError> {
         let mut link = self.link(to)?;
         let call = link
             .client
-            .renew_lease(timed(RenewLeaseRequest {}, LEASE_TIMEOUT));
-        let answer = within(LEASE_TIMEOUT, call).await?;
+            .renew_lease(timed(RenewLeaseRequest {}, timeout));
+        let answer = within(timeout, call).await?;
         let answer = answer.into_inner();
         Ok(GrantedLease {
             ttl_ms: answer.ttl_ms,

@@ -372,7 +372,7 @@ async fn roots_leases_and_positions_cross_the_link() {
     assert!(client.install_root(to, (6, 2), &root).await.is_ok());
     // A refusal is no answer that a root is kept.
     assert!(client.install_root(to, (6, 1), &root).await.is_err());
-    let lease = client.renew_lease(to).await.expect("it is granted");
+    let lease = client.renew_lease(to, SOON).await.expect("it is granted");
     assert_eq!((lease.ttl_ms, lease.control_index), (5_000, 77));
     assert!(client.await_applied(to, 77, SOON).await.is_ok());
     assert!(client.await_applied(to, 78, SOON).await.is_err());
