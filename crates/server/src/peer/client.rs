@@ -147,15 +147,9 @@ impl PeerClient {
     }
 
     /// Asks `to`, which should lead the control group, for a lease. The answer comes within `timeout`.
-    pub async fn renew_lease(
-        &self,
-        to: NodeId,
-        timeout: Duration,
-    ) -> Result<GrantedLease, TransportError> {
+    pub async fn renew_lease(&self, to: NodeId, timeout: Duration) -> Result<GrantedLease, TransportError> {
         let mut link = self.link(to)?;
-        let call = link
-            .client
-            .renew_lease(timed(RenewLeaseRequest {}, timeout));
+        let call = link.client.renew_lease(timed(RenewLeaseRequest {}, timeout));
         let answer = within(timeout, call).await?;
         let answer = answer.into_inner();
         Ok(GrantedLease {

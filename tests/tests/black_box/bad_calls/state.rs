@@ -166,6 +166,7 @@ fn members(mut status: GetStatusResponse) -> Vec<u8> {
     for node in &mut status.nodes {
         node.leader_of.clear();
         node.reachable = false;
+        node.lease_left_ms = None;
     }
     (status.log_disk_bytes, status.log_syncs, status.log_records) = (0, 0, 0);
     status.encode_to_vec()
