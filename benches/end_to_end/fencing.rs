@@ -18,7 +18,7 @@ const PER_STEP: usize = 25;
 const STEP: Duration = Duration::from_millis(20);
 /// People of one row, and the messages that each of them has.
 const FEW: (usize, u64) = (200, 10);
-const MANY: (usize, u64) = (5, 100_000);
+const MANY: (usize, u64) = (3, 100_000);
 /// Unacknowledged messages of one stream.
 const WINDOW: usize = 256;
 
