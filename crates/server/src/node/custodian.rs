@@ -3,7 +3,7 @@
 //! entry.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eunoe_core::Effect;
 use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
@@ -19,7 +19,7 @@ use crate::clock;
 
 /// Work under way with keys of a former root has so long before it is looked at again.
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
-/// How often state is looked at although nothing seems to have changed.
+/// How often the vault is looked at although nothing seems to have changed: a copy put back must not live.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Hears what is applied on this node.
@@ -125,21 +125,41 @@ fn is_needed(slot: Slot, epoch: &EpochRow, current: Slot) -> bool {
 /// Destroys roots that are not needed, and says so in the log. Ends with the node.
 pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeError> {
     let mut changed = shared.custodian.watch();
+    let (mut done, mut look_again) = (None, Instant::now());
     loop {
         changed.mark_unchanged();
         let epoch = shared.groups()?.control().with_view(control::epoch)??;
-        if let Some(epoch) = epoch {
-            forget(&shared, &epoch).await?;
-            attest(&shared, &epoch).await?;
+        // Keys are made often and epochs rarely: only what decides which roots are needed is worth a look at the vault.
+        if let Some(epoch) = epoch
+            && (done.as_ref() != Some(&needs(&epoch)) || Instant::now() >= look_again)
+        {
+            let is_clean = forget(&shared, &epoch).await?;
+            let is_said = is_clean && attest(&shared, &epoch).await?;
+            done = is_said.then(|| needs(&epoch));
+            look_again = Instant::now() + INTERVAL;
+            if !is_said {
+                tokio::time::sleep(DRAIN_PAUSE).await;
+                continue;
+            }
         }
-        // The vault's own word is asked for again now and then: a copy put back must not live.
-        let _changed_or_not = tokio::time::timeout(INTERVAL, changed.changed()).await;
+        let _changed_or_not = tokio::time::timeout_at(look_again.into(), changed.changed()).await;
     }
 }
 
-async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError> {
+/// What decides which roots are needed.
+fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
+    (
+        epoch.epoch,
+        epoch.attempt,
+        epoch.last_attempt,
+        epoch.pending.is_some(),
+    )
+}
+
+/// Destroys the roots that are not needed; says whether the vault holds none before the current one any more.
+async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
-    let destroyed = blocking(move || {
+    let (destroyed, is_clean) = blocking(move || {
         let mut destroyed = 0;
         for slot in vault.list()? {
             if !is_needed(slot, &epoch, current) {
@@ -147,34 +167,29 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError>
                 destroyed += 1;
             }
         }
-        Ok::<_, eunoe_vault::VaultError>(destroyed)
+        // Its own list is what a vault is believed: what is destroyed later is in it still.
+        let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| slot.epoch >= current.epoch);
+        Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
     })
     .await??;
     if destroyed > 0 {
         tracing::info!(destroyed, "roots were destroyed in the vault");
     }
-    Ok(())
+    Ok(is_clean)
 }
 
-/// Says that this node holds no root older than the current one, once that is so and as long as the log does not say
-/// it.
-async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError> {
+/// Says that this node holds no root older than the current one, unless the log says it already. To be called when the
+/// vault is clean; false if work under way has keys of a former root, or the log did not take it.
+async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (groups, own) = (shared.groups()?, shared.config.node_id);
     let holders = groups.control().with_view(control::holders)??;
     let held = holders.into_iter().find(|(node, _)| *node == own);
     if held.is_none_or(|(_, holder)| holder.oldest >= epoch.epoch) {
-        return Ok(());
+        return Ok(true);
     }
-    while !shared.keyring.former_is_gone(epoch.epoch, epoch.attempt) {
-        tokio::time::sleep(DRAIN_PAUSE).await;
-    }
-    let (vault, at) = (Arc::clone(&shared.vault), epoch.epoch);
-    let older = blocking(move || vault.list())
-        .await??
-        .into_iter()
-        .any(|slot| slot.epoch < at);
-    if older {
-        return Ok(());
+    // Another epoch may begin while this one's keys drain: the caller looks at the state again.
+    if !shared.keyring.former_is_gone(epoch.epoch, epoch.attempt) {
+        return Ok(false);
     }
     let command = Command::AttestDestroyed(AttestDestroyed {
         node: own,
@@ -182,8 +197,9 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<(), NodeError>
         epoch: epoch.epoch,
         time: clock::now(),
     });
-    if let Err(error) = groups.propose_control(command.encode().into()).await {
+    let said = groups.propose_control(command.encode().into()).await;
+    if let Err(error) = &said {
         tracing::warn!(%error, "the destruction of old roots is not recorded yet");
     }
-    Ok(())
+    Ok(said.is_ok())
 }

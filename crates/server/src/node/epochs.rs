@@ -22,6 +22,8 @@ use crate::clock;
 
 /// How often a leader looks for work although nothing seems to have changed.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// Keys are made often and erased rarely: not every entry is worth a look.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// The pause after an attempt that came to nothing.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -76,6 +78,7 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
             }
         }
         let _changed_or_not = tokio::time::timeout(INTERVAL, changed.changed()).await;
+        tokio::time::sleep(LOOK_PAUSE).await;
     }
 }
 

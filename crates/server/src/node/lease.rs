@@ -12,7 +12,7 @@ use crate::peer::{GrantedLease, RefusedGrant};
 /// How long the leader may take to prove that it leads.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(2);
 /// A renewal is asked for after this part of the lease.
-const RENEW_PART: u64 = 4;
+const RENEW_PART: u32 = 4;
 /// A leader that says nothing for this part of the lease is asked again, or another one: the rest must suffice.
 const PATIENCE_PART: u32 = 8;
 /// The pause after a renewal that failed.
@@ -20,7 +20,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Renews the lease for as long as the node runs, and forgets all keys when it is over.
 pub(super) async fn keep(shared: Arc<Shared>) -> Result<(), NodeError> {
-    let every = Duration::from_secs(shared.config.erasure.lease_s.into()) / RENEW_PART as u32;
+    let every = Duration::from_secs(shared.config.erasure.lease_s.into()) / RENEW_PART;
     loop {
         let renewed = renew(&shared).await?;
         if shared.keyring.lease().left_ms() == 0 && shared.keyring.holds_root() {

@@ -24,9 +24,9 @@ pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> 
     let mut changed = shared.custodian.watch();
     loop {
         changed.mark_unchanged();
-        let may = shared.keyring.lease().left_ms() > 0 && !shared.keyring.holds_root();
-        if let Some(epoch) = control.with_view(control::epoch)??
-            && may
+        if !shared.keyring.holds_root()
+            && shared.keyring.lease().left_ms() > 0
+            && let Some(epoch) = control.with_view(control::epoch)??
             && !unseal(&shared, &epoch).await?
         {
             tokio::time::sleep(PAUSE).await;
