@@ -1,6 +1,6 @@
 //! What a machine or a query may ask of stored state.
 
-use eunoe_types::Fault;
+use eunoe_types::{DecodeError, Fault};
 
 /// A stored key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
@@ -32,4 +32,13 @@ pub trait StateView {
 
     /// The rows of a range, in the order asked for.
     fn scan(&self, range: &ScanRange<'_>) -> Result<Vec<Row>, Fault>;
+}
+
+/// Decodes what is under a key, if anything is.
+pub(crate) fn decoded<T>(
+    view: &dyn StateView,
+    key: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+) -> Result<Option<T>, Fault> {
+    Ok(view.get(key)?.map(|bytes| decode(&bytes)).transpose()?)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eunoe_types::Fault;
+use eunoe_types::{DecodeError, Fault};
 
 use crate::{Row, ScanRange, StateView, table};
 
@@ -33,6 +33,15 @@ impl<'a> Txn<'a> {
             Some(change) => Ok(change.clone()),
             None => self.view.get(key),
         }
+    }
+
+    /// What is under `key`, decoded, own writes included.
+    pub fn decoded<T>(
+        &self,
+        key: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.get(key)?.map(|bytes| decode(&bytes)).transpose()?)
     }
 
     /// Whether there is a value under `key`.

@@ -53,17 +53,11 @@ impl Machine for ControlMachine {
 }
 
 pub(super) fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
-    Ok(txn
-        .get(&GenesisRow::key())?
-        .map(|bytes| GenesisRow::decode(&bytes))
-        .transpose()?)
+    txn.decoded(&GenesisRow::key(), GenesisRow::decode)
 }
 
 pub(super) fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
-    Ok(txn
-        .get(&NodeRow::key(id))?
-        .map(|bytes| NodeRow::decode(&bytes))
-        .transpose()?)
+    txn.decoded(&NodeRow::key(id), NodeRow::decode)
 }
 
 /// Nodes that are in the cluster now.

@@ -32,14 +32,12 @@ pub fn chunk_digest(before: &[u8; 32], command: &[u8]) -> [u8; 32] {
 
 /// The epoch; none before genesis.
 pub(super) fn epoch(txn: &Txn<'_>) -> Result<Option<EpochRow>, Fault> {
-    let found = txn.get(&EpochRow::key())?;
-    Ok(found.map(|bytes| EpochRow::decode(&bytes)).transpose()?)
+    txn.decoded(&EpochRow::key(), EpochRow::decode)
 }
 
 fn pending(txn: &Txn<'_>) -> Result<PendingRow, Fault> {
-    let found = txn.get(&PendingRow::key())?;
-    let found = found.ok_or_else(|| Fault::broken("the epoch under preparation has no list"))?;
-    Ok(PendingRow::decode(&found)?)
+    let found = txn.decoded(&PendingRow::key(), PendingRow::decode)?;
+    found.ok_or_else(|| Fault::broken("the epoch under preparation has no list"))
 }
 
 /// Begins an attempt. Whatever attempt was under way is over.
@@ -312,8 +310,7 @@ pub(super) fn note_grant(txn: &mut Txn<'_>, epoch: u64, node: NodeId, boot: &Boo
 }
 
 fn holder(txn: &Txn<'_>, node: NodeId) -> Result<Option<HolderRow>, Fault> {
-    let found = txn.get(&HolderRow::key(node))?;
-    Ok(found.map(|bytes| HolderRow::decode(&bytes)).transpose()?)
+    txn.decoded(&HolderRow::key(node), HolderRow::decode)
 }
 
 /// A node's word that it holds no root older than an epoch's; erasures for which it was the last word are DESTROYED.

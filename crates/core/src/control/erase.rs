@@ -17,14 +17,12 @@ const DEPTH: usize = 3;
 
 /// A key's row.
 pub(super) fn key_row(txn: &Txn<'_>, kid: &Kid) -> Result<Option<KeyStateRow>, Fault> {
-    let found = txn.get(&KeyStateRow::key(kid))?;
-    Ok(found.map(|bytes| KeyStateRow::decode(&bytes)).transpose()?)
+    txn.decoded(&KeyStateRow::key(kid), KeyStateRow::decode)
 }
 
 /// An erasure.
 pub(super) fn erasure(txn: &Txn<'_>, id: &ErasureId) -> Result<Option<ErasureRow>, Fault> {
-    let found = txn.get(&ErasureRow::key(id))?;
-    Ok(found.map(|bytes| ErasureRow::decode(&bytes)).transpose()?)
+    txn.decoded(&ErasureRow::key(id), ErasureRow::decode)
 }
 
 /// An erasure that other rows name.

@@ -3,8 +3,8 @@
 use eunoe_types::{ErasureId, Fault, Kid, NodeId, limits};
 
 use super::erasure_row::{ErasureRow, ErasureState, HolderRow, PendingRow, erasure_of_key, kid_of};
-use super::query::decoded;
 use super::row::leaf_rows_prefix;
+use crate::state_view::decoded;
 use crate::{Row, ScanRange, StateView, table};
 
 /// A key that is fenced and that the current root still leads to.

@@ -10,16 +10,8 @@ use super::row::{
     GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
     page_key, ram_set_prefix, version_key,
 };
+use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};
-
-/// Decodes what is under a key, if anything is.
-pub(super) fn decoded<T>(
-    view: &dyn StateView,
-    key: &[u8],
-    decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
-) -> Result<Option<T>, Fault> {
-    Ok(view.get(key)?.map(|bytes| decode(&bytes)).transpose()?)
-}
 
 /// A big-endian number under a key.
 fn number(view: &dyn StateView, key: &[u8]) -> Result<Option<u32>, Fault> {

@@ -57,10 +57,7 @@ fn note_change(effects: &mut Vec<Effect>, conversation: ConversationId) {
 }
 
 pub(super) fn head(txn: &Txn<'_>, id: &ConversationId) -> Result<Option<HeadRow>, Fault> {
-    Ok(txn
-        .get(&HeadRow::key(id))?
-        .map(|bytes| HeadRow::decode(&bytes))
-        .transpose()?)
+    txn.decoded(&HeadRow::key(id), HeadRow::decode)
 }
 
 fn create(txn: &mut Txn<'_>, new: &CreateConversation<'_>) -> Result<Answer, Fault> {
@@ -105,10 +102,7 @@ pub(super) fn participant_number(
     participant: &NewParticipant<'_>,
 ) -> Result<Result<u32, Rejection>, Fault> {
     let index = SubjectRow::key(&participant.kid, conversation);
-    let known = txn
-        .get(&index)?
-        .map(|bytes| SubjectRow::decode(&bytes))
-        .transpose()?;
+    let known = txn.decoded(&index, SubjectRow::decode)?;
     if let Some(number) = known.and_then(|row| row.participant) {
         return Ok(Ok(number));
     }

@@ -1,18 +1,10 @@
 //! Reads of a data group's state. Every read that can grow is bounded by the caller's limits.
 
-use eunoe_types::{ConversationId, DecodeError, Fault, Kid, MessageId, Seq, TimeMs, limits};
+use eunoe_types::{ConversationId, Fault, Kid, MessageId, Seq, TimeMs, limits};
 
 use super::row::{ConversationRow, HeadRow, KeySetRow, MessageIdRow, MessageRow, ParticipantRow, SubjectRow};
+use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};
-
-/// Decodes what is under a key, if anything is.
-fn decoded<T>(
-    view: &dyn StateView,
-    key: &[u8],
-    decode: impl FnOnce(&[u8]) -> Result<T, DecodeError>,
-) -> Result<Option<T>, Fault> {
-    Ok(view.get(key)?.map(|bytes| decode(&bytes)).transpose()?)
-}
 
 /// The fixed part of a conversation.
 pub fn conversation(view: &dyn StateView, id: &ConversationId) -> Result<Option<ConversationRow>, Fault> {

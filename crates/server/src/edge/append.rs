@@ -381,7 +381,7 @@ impl Sealed {
 fn identify(keys: &Conversation, message: &MessageInput) -> ApiResult<(MessageId, RequestMac)> {
     let id = match &message.request_id {
         Some(request) => keys.lookup.message_id(request.as_bytes()),
-        None => random_id()?,
+        None => MessageId(random_id()?),
     };
     let mut e = Encoder::with_capacity(64);
     e.text(&message.author.subject).text(&message.purpose);
@@ -390,9 +390,12 @@ fn identify(keys: &Conversation, message: &MessageInput) -> ApiResult<(MessageId
     Ok((id, keys.lookup.body_mac(id, [body.as_slice()])))
 }
 
-fn random_id() -> ApiResult<MessageId> {
-    let mut id = MessageId::default();
-    OsEntropy.fill(&mut id.0).map_err(|_| not_sealed())?;
+/// An id of something whose caller named none.
+pub(super) fn random_id() -> ApiResult<[u8; 16]> {
+    let mut id = [0; 16];
+    OsEntropy
+        .fill(&mut id)
+        .map_err(|_| ApiError::internal("there is no randomness"))?;
     Ok(id)
 }
 

@@ -81,18 +81,17 @@ impl Edge {
             .iter()
             .map(|person| self.inner.keys.subject(&tenant, &person.subject));
         let kids = futures::future::try_join_all(subjects).await?;
-        let shard = match new.profile {
-            Profile::Support => kids.first().map(Kid::shard),
+        let principal = match new.profile {
+            Profile::Support => kids.first().copied(),
             Profile::Peer => None,
         };
         let name = match new.external_ref.as_str() {
             "" => by_request_id(&new.request_id),
             reference => by_external_ref(reference),
         };
-        let principal = kids.first().copied().filter(|_| shard.is_some());
         let id = self.inner.keys.conversation(&tenant, principal, &name).await?;
         if let Profile::Support = new.profile
-            && shard != Some(id.shard())
+            && principal.map(|kid| kid.shard()) != Some(id.shard())
         {
             return Err(refused(&data::Rejection::ConversationDiffers));
         }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
-use eunoe_crypto::{Entropy as _, OsEntropy};
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::append::random_id;
 use super::tokens::{decode_number, encode_number};
 use super::{ApiError, ApiResult, ConversationName, Edge};
 use crate::clock;
@@ -311,13 +311,7 @@ fn shown(view: &dyn StateView, id: ErasureId, row: ErasureRow) -> Result<Erasure
 fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, RequestMac)> {
     let lookup = tenant.lookup();
     let id = match request.request_id.as_str() {
-        "" => {
-            let mut id = [0; 16];
-            OsEntropy
-                .fill(&mut id)
-                .map_err(|_| ApiError::internal("there is no randomness"))?;
-            ErasureId(id)
-        }
+        "" => ErasureId(random_id()?),
         request_id => ErasureId(lookup.message_id(request_id.as_bytes()).0),
     };
     let (kind, name): (&[u8], &[u8]) = match &request.target {

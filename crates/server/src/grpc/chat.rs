@@ -31,12 +31,6 @@ impl Chat {
         Self { edge, faults }
     }
 
-    fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
-        result
-            .map(Response::new)
-            .map_err(|error| to_status(&error, &self.faults))
-    }
-
     async fn create(
         &self,
         request: Request<proto::CreateConversationRequest>,
@@ -85,7 +79,7 @@ impl Chat {
         auth::only_self(&reader, "subject", &subject)?;
         let purpose = input::purpose("purpose", request.purpose)?;
         let size = input::page_size(request.page_size)?;
-        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
+        let token = input::page_token(&request.page_token);
         let (page, next) = self
             .edge
             .list_conversations(&tenant, &reader, &subject, &purpose, size, token)
@@ -280,49 +274,49 @@ impl ChatService for Chat {
         &self,
         request: Request<proto::CreateConversationRequest>,
     ) -> Result<Response<proto::CreateConversationResponse>, Status> {
-        self.answer(self.create(request).await)
+        self.faults.answer(self.create(request).await)
     }
 
     async fn get_conversation(
         &self,
         request: Request<proto::GetConversationRequest>,
     ) -> Result<Response<proto::GetConversationResponse>, Status> {
-        self.answer(self.get(request).await)
+        self.faults.answer(self.get(request).await)
     }
 
     async fn list_conversations(
         &self,
         request: Request<proto::ListConversationsRequest>,
     ) -> Result<Response<proto::ListConversationsResponse>, Status> {
-        self.answer(self.list(request).await)
+        self.faults.answer(self.list(request).await)
     }
 
     async fn close_conversation(
         &self,
         request: Request<proto::CloseConversationRequest>,
     ) -> Result<Response<proto::CloseConversationResponse>, Status> {
-        self.answer(self.close(request).await)
+        self.faults.answer(self.close(request).await)
     }
 
     async fn append_message(
         &self,
         request: Request<proto::AppendMessageRequest>,
     ) -> Result<Response<proto::AppendMessageResponse>, Status> {
-        self.answer(self.append(request).await)
+        self.faults.answer(self.append(request).await)
     }
 
     async fn append_messages(
         &self,
         request: Request<proto::AppendMessagesRequest>,
     ) -> Result<Response<proto::AppendMessagesResponse>, Status> {
-        self.answer(self.append_many(request).await)
+        self.faults.answer(self.append_many(request).await)
     }
 
     async fn stream_append(
         &self,
         request: Request<Streaming<proto::StreamAppendRequest>>,
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
-        self.answer(auth::caller(&request).map(|identity| {
+        self.faults.answer(auth::caller(&request).map(|identity| {
             let (edge, faults) = (self.edge.clone(), self.faults.clone());
             AppendStream {
                 edge,
@@ -339,27 +333,27 @@ impl ChatService for Chat {
         &self,
         request: Request<proto::GetMessageRequest>,
     ) -> Result<Response<proto::GetMessageResponse>, Status> {
-        self.answer(self.message(request).await)
+        self.faults.answer(self.message(request).await)
     }
 
     async fn list_messages(
         &self,
         request: Request<proto::ListMessagesRequest>,
     ) -> Result<Response<proto::ListMessagesResponse>, Status> {
-        self.answer(self.messages(request).await)
+        self.faults.answer(self.messages(request).await)
     }
 
     async fn tail_conversation(
         &self,
         request: Request<proto::TailConversationRequest>,
     ) -> Result<Response<Self::TailConversationStream>, Status> {
-        self.answer(self.tail(request).await)
+        self.faults.answer(self.tail(request).await)
     }
 
     async fn typing(
         &self,
         request: Request<proto::TypingRequest>,
     ) -> Result<Response<proto::TypingResponse>, Status> {
-        self.answer(self.relay_typing(request).await)
+        self.faults.answer(self.relay_typing(request).await)
     }
 }

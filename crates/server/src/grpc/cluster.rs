@@ -14,7 +14,7 @@ use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
 use super::auth;
-use super::status::{Faults, to_status};
+use super::status::Faults;
 use crate::clock;
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
@@ -54,12 +54,6 @@ impl Cluster {
     /// Serves `operator`.
     pub fn new(operator: Operator) -> Self {
         Self { operator }
-    }
-
-    fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
-        result
-            .map(Response::new)
-            .map_err(|error| to_status(&error, &self.operator.faults))
     }
 
     fn groups(&self) -> &Groups {
@@ -406,7 +400,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::GetStatusRequest>,
     ) -> Result<Response<proto::GetStatusResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.status().await,
             Err(error) => Err(error),
         })
@@ -416,7 +410,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::ListNodesRequest>,
     ) -> Result<Response<proto::ListNodesResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.nodes().await.map(|nodes| proto::ListNodesResponse { nodes }),
             Err(error) => Err(error),
         })
@@ -427,16 +421,18 @@ impl ClusterService for Cluster {
         request: Request<proto::ListShardsRequest>,
     ) -> Result<Response<proto::ListShardsResponse>, Status> {
         let allowed = auth::caller(&request);
-        self.answer(allowed.map(|_| proto::ListShardsResponse {
-            ranges: self.shards(),
-        }))
+        self.operator
+            .faults
+            .answer(allowed.map(|_| proto::ListShardsResponse {
+                ranges: self.shards(),
+            }))
     }
 
     async fn add_node(
         &self,
         request: Request<proto::AddNodeRequest>,
     ) -> Result<Response<proto::AddNodeResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.add(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -446,7 +442,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::PromoteNodeRequest>,
     ) -> Result<Response<proto::PromoteNodeResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.promote(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -456,7 +452,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::RemoveNodeRequest>,
     ) -> Result<Response<proto::RemoveNodeResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.remove(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -466,7 +462,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::DrainNodeRequest>,
     ) -> Result<Response<proto::DrainNodeResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.drain(request.into_inner()).await,
             Err(error) => Err(error),
         })
@@ -476,7 +472,7 @@ impl ClusterService for Cluster {
         &self,
         request: Request<proto::TransferLeaderRequest>,
     ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
-        self.answer(match auth::caller(&request) {
+        self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.transfer(request.into_inner()).await,
             Err(error) => Err(error),
         })

@@ -29,12 +29,6 @@ impl Erasures {
         Self { edge, faults }
     }
 
-    fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
-        result
-            .map(Response::new)
-            .map_err(|error| to_status(&error, &self.faults))
-    }
-
     async fn request(
         &self,
         request: Request<proto::RequestErasureRequest>,
@@ -71,7 +65,7 @@ impl Erasures {
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let size = input::page_size(request.page_size)?;
-        let token = Some(request.page_token.as_str()).filter(|token| !token.is_empty());
+        let token = input::page_token(&request.page_token);
         let (page, next) = self.edge.erasures(&tenant, size, token).await?;
         Ok(proto::ListErasuresResponse {
             erasures: page.into_iter().map(erasure).collect(),
@@ -243,27 +237,27 @@ impl ErasureService for Erasures {
         &self,
         request: Request<proto::RequestErasureRequest>,
     ) -> Result<Response<proto::RequestErasureResponse>, Status> {
-        self.answer(self.request(request).await)
+        self.faults.answer(self.request(request).await)
     }
 
     async fn get_erasure(
         &self,
         request: Request<proto::GetErasureRequest>,
     ) -> Result<Response<proto::GetErasureResponse>, Status> {
-        self.answer(self.get(request).await)
+        self.faults.answer(self.get(request).await)
     }
 
     async fn list_erasures(
         &self,
         request: Request<proto::ListErasuresRequest>,
     ) -> Result<Response<proto::ListErasuresResponse>, Status> {
-        self.answer(self.list(request).await)
+        self.faults.answer(self.list(request).await)
     }
 
     async fn watch_erasure(
         &self,
         request: Request<proto::WatchErasureRequest>,
     ) -> Result<Response<Self::WatchErasureStream>, Status> {
-        self.answer(self.watch(request).await)
+        self.faults.answer(self.watch(request).await)
     }
 }

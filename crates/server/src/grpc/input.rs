@@ -91,6 +91,11 @@ pub(super) fn person(field: &str, participant: Option<proto::Participant>) -> Ap
     })
 }
 
+/// The token of a page; none for the first.
+pub(super) fn page_token(token: &str) -> Option<&str> {
+    Some(token).filter(|token| !token.is_empty())
+}
+
 /// Messages on a page.
 pub(super) fn page_size(asked: i32) -> ApiResult<usize> {
     match usize::try_from(asked) {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use eunoe_types::{ErrorCode, Fault, Outcome, Retry};
 use tokio::sync::watch;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::edge::ApiError;
+use crate::edge::{ApiError, ApiResult};
 use crate::telemetry;
 
 const DOMAIN: &str = "eunoe";
@@ -30,6 +30,11 @@ impl Faults {
             first.get_or_insert(text);
             is_first
         });
+    }
+
+    /// What a call is answered with; a fault in an error stops the node.
+    pub(super) fn answer<T>(&self, result: ApiResult<T>) -> Result<Response<T>, Status> {
+        result.map(Response::new).map_err(|error| to_status(&error, self))
     }
 
     /// Ends with the first fault.

@@ -98,11 +98,6 @@ impl Keys {
         Err(KeyringError::StaleRoot.into())
     }
 
-    /// Whether a key is fenced.
-    fn is_fenced(&self, kid: &Kid) -> ApiResult<bool> {
-        Ok(self.keyring.unsealed()?.is_fenced(kid))
-    }
-
     /// A tenant that has keys already.
     pub fn known_tenant(&self, id: &TenantId) -> ApiResult<Option<Arc<Tenant>>> {
         self.look(|keys, view| keys.tenant(view, id))
@@ -110,9 +105,11 @@ impl Keys {
 
     /// A tenant; its key is made on first use.
     pub async fn tenant(&self, id: &TenantId) -> ApiResult<Arc<Tenant>> {
-        if let Some(tenant) = self.known_tenant(id)?
-            && !self.is_fenced(&tenant.key().kid())?
-        {
+        let in_use = |keys: &Unsealed, view: &dyn StateView| {
+            let tenant = keys.tenant(view, id)?;
+            Ok(tenant.filter(|tenant| !keys.is_fenced(&tenant.key().kid())))
+        };
+        if let Some(tenant) = self.look(in_use)? {
             return Ok(tenant);
         }
         self.ensure(&Name::Tenant(id)).await?;
@@ -130,22 +127,28 @@ impl Keys {
 
     /// A subject's kid; the key is made on first use, and anew after an erasure.
     pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
-        match self.known_subject(tenant, subject)? {
-            Some(kid) if !self.is_fenced(&kid)? => Ok(kid),
-            Some(_) | None => self.ensure(&Name::Subject(tenant, subject)).await,
+        let name = Name::Subject(tenant, subject);
+        let in_use = self.held_or(
+            |keys| keys.held_subject(tenant, subject),
+            |keys, view| name.find(keys, view),
+        )?;
+        match in_use {
+            Some(kid) => Ok(kid),
+            None => self.ensure(&name).await,
         }
     }
 
     /// The kid of a day's retention bucket; the key is made on first use.
     pub async fn bucket(&self, tenant: &Tenant, day: Day) -> ApiResult<Kid> {
-        let name = day.0.to_be_bytes();
-        let held = self.held_or(
-            |keys| keys.held_bucket(tenant, &name),
-            |keys, view| keys.bucket(view, tenant, &name),
+        let day = day.0.to_be_bytes();
+        let name = Name::Bucket(tenant, day);
+        let in_use = self.held_or(
+            |keys| keys.held_bucket(tenant, &day),
+            |keys, view| name.find(keys, view),
         )?;
-        match held {
-            Some(kid) if !self.is_fenced(&kid)? => Ok(kid),
-            Some(_) | None => self.ensure(&Name::Bucket(tenant, name)).await,
+        match in_use {
+            Some(kid) => Ok(kid),
+            None => self.ensure(&name).await,
         }
     }
 

@@ -10,7 +10,7 @@ use eunoe_core::StateView;
 use eunoe_core::control::{
     self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
 };
-use eunoe_crypto::OsEntropy;
+use eunoe_crypto::{OsEntropy, RootKey};
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
@@ -198,15 +198,16 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         recipients: recipients.processes.clone(),
     };
     propose(shared, Command::BeginEpoch(begin).encode()).await?;
-    let prepared = prepare(shared, plan, attempt).await?;
-    let holders = install(shared, (epoch, attempt), &prepared, &recipients).await?;
-    for chunk in prepared.chunks {
+    let PreparedEpoch { root, chunks, digest } = prepare(shared, plan, attempt).await?;
+    let root_commit = root.commitment();
+    let holders = install(shared, Slot { epoch, attempt }, root, &recipients).await?;
+    for chunk in chunks {
         propose(shared, chunk).await?;
     }
     let switch = SwitchEpoch {
         attempt,
-        digest: prepared.digest,
-        root_commit: prepared.root.commitment(),
+        digest,
+        root_commit,
         holders,
         time: clock::now(),
     };
@@ -235,26 +236,22 @@ async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<
 /// Brings the new root to the vaults of all who were named to get it; says whose vaults keep it.
 async fn install(
     shared: &Arc<Shared>,
-    (epoch, attempt): (u64, u32),
-    prepared: &PreparedEpoch,
+    slot: Slot,
+    root: RootKey,
     recipients: &Recipients,
 ) -> Result<Vec<NodeId>, Failed> {
-    let (vault, secret) = (Arc::clone(&shared.vault), prepared.root.encode());
-    let slot = Slot { epoch, attempt };
-    blocking(move || vault.put(slot, &secret))
+    let (vault, secret) = (Arc::clone(&shared.vault), Arc::new(root.encode()));
+    let kept = Arc::clone(&secret);
+    blocking(move || vault.put(slot, &kept))
         .await?
         .map_err(NodeError::from)?;
-    let own = eunoe_crypto::RootKey::decode(shared.keyring.arena(), &prepared.root.encode());
-    shared
-        .keyring
-        .keep_next(own.map_err(|_| Fault::broken("a new root does not decode"))?);
-    let secret = prepared.root.encode();
+    shared.keyring.keep_next(root);
     let others = recipients
         .processes
         .iter()
         .filter(|(id, _)| *id != shared.config.node_id);
     let installs = others.map(async |(id, _)| {
-        let installed = shared.peers.install_root(*id, (epoch, attempt), &secret).await;
+        let installed = shared.peers.install_root(*id, slot, &secret).await;
         installed.is_ok().then_some(*id)
     });
     let mut holders = vec![shared.config.node_id];

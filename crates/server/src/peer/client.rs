@@ -11,6 +11,7 @@ use eunoe_proto::peer::{
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 use tonic::{Code, Request, Status};
 use zeroize::Zeroize as _;
 
@@ -131,13 +132,17 @@ impl PeerClient {
     pub async fn install_root(
         &self,
         to: NodeId,
-        (epoch, attempt): (u64, u32),
+        slot: Slot,
         root: &SecretBytes,
     ) -> Result<(), TransportError> {
         let mut link = self.link(to)?;
         // The buffer is wiped when the last reference to it goes.
         let root = Bytes::from_owner(super::outcome::Wiped(SecretBytes::from(root.expose())));
-        let message = InstallRootRequest { epoch, attempt, root };
+        let message = InstallRootRequest {
+            epoch: slot.epoch,
+            attempt: slot.attempt,
+            root,
+        };
         within(
             INSTALL_TIMEOUT,
             link.client.install_root(timed(message, INSTALL_TIMEOUT)),

@@ -15,6 +15,7 @@ use eunoe_server::peer::{
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 use futures::channel::mpsc;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -369,9 +370,10 @@ async fn roots_leases_and_positions_cross_the_link() {
     let pair = Pair::new().await;
     let (to, root) = (pair.server.id, SecretBytes::new(vec![7; 34]));
     let client = &pair.client;
-    assert!(client.install_root(to, (6, 2), &root).await.is_ok());
+    let slot = |attempt| Slot { epoch: 6, attempt };
+    assert!(client.install_root(to, slot(2), &root).await.is_ok());
     // A refusal is no answer that a root is kept.
-    assert!(client.install_root(to, (6, 1), &root).await.is_err());
+    assert!(client.install_root(to, slot(1), &root).await.is_err());
     let lease = client.renew_lease(to, SOON).await.expect("it is granted");
     assert_eq!((lease.ttl_ms, lease.control_index), (5_000, 77));
     assert!(client.await_applied(to, 77, SOON).await.is_ok());
