@@ -2,22 +2,17 @@
 
 use eunoe_proto::erasure::{Erasure, ErasureGrade, ErasureState, WatchErasureRequest, WatchErasureResponse};
 use futures::stream::{self, Stream};
-use tonic::Streaming;
 
-use crate::channels::Leased;
 use crate::chat::present;
 use crate::erasure::stub;
-use crate::retry::{Attempts, Repeat};
+use crate::resumed::Resumed;
 use crate::{Client, ClientError};
 
 /// See [`crate::Erasures::watch`].
 pub struct ErasureWatch {
-    client: Client,
+    stream: Resumed<WatchErasureResponse>,
     request: WatchErasureRequest,
     last: Option<Erasure>,
-    open: Option<(Leased, Streaming<WatchErasureResponse>)>,
-    attempts: Option<Attempts>,
-    avoid: Option<usize>,
     ended: bool,
 }
 
@@ -28,12 +23,9 @@ impl ErasureWatch {
             erasure_id: erasure_id.to_owned(),
         };
         Self {
-            client,
+            stream: Resumed::new(client),
             request,
             last: None,
-            open: None,
-            attempts: None,
-            avoid: None,
             ended: false,
         }
     }
@@ -50,15 +42,10 @@ impl ErasureWatch {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.avoid = self.open.take().map(|(leased, _)| leased.node).or(self.avoid);
-                    let attempts = self
-                        .attempts
-                        .get_or_insert_with(|| Attempts::within(self.client.timeouts().call));
-                    let Some(pause) = attempts.pause_after(&error, Repeat::Safe) else {
+                    if let Err(error) = self.stream.recover(error).await {
                         self.ended = true;
                         return Some(Err(error));
-                    };
-                    tokio::time::sleep(pause).await;
+                    }
                 }
             }
         }
@@ -74,43 +61,16 @@ impl ErasureWatch {
 
     /// Takes one response; nothing when it was no step for the caller.
     async fn step(&mut self) -> Result<Option<Erasure>, ClientError> {
-        if self.open.is_none() {
-            self.open = Some(self.connect().await?);
-        }
-        let Some((leased, stream)) = &mut self.open else {
-            return Ok(None);
-        };
         // A watch has no heartbeat, and steps are minutes apart: a node that fell silent is not known to be at
         // fault, but another one is asked all the same.
-        let silence = self.client.timeouts().tail_silence;
-        match tokio::time::timeout(silence, stream.message()).await {
-            Ok(Ok(Some(response))) => self.accept(response),
-            Ok(Ok(None)) => Err(ClientError::interrupted("the node ended the stream")),
-            Ok(Err(status)) => Err(self.client.judge(leased, status).await),
-            Err(_) => Err(ClientError::interrupted("the node fell silent")),
-        }
-    }
-
-    async fn connect(&self) -> Result<(Leased, Streaming<WatchErasureResponse>), ClientError> {
-        let limit = self.client.timeouts().attempt;
-        let leased = self.client.lease(&Attempts::within(limit), self.avoid).await?;
-        // No deadline is sent: the stream has none; silence is what ends it.
-        let mut stub = stub(leased.channel.clone());
-        let request = self.client.request(self.request.clone());
-        let opened = tokio::time::timeout(limit, stub.watch_erasure(request)).await;
-        match opened {
-            Ok(Ok(response)) => Ok((leased, response.into_inner())),
-            Ok(Err(status)) => Err(self.client.judge(&leased, status).await),
-            Err(_) => {
-                self.client.channels().broken(&leased).await;
-                Err(ClientError::attempt_timed_out())
-            }
-        }
+        let rpc = |connection, request| async move { stub(connection).watch_erasure(request).await };
+        let response = self.stream.receive(&self.request, rpc).await?;
+        self.accept(response)
     }
 
     fn accept(&mut self, response: WatchErasureResponse) -> Result<Option<Erasure>, ClientError> {
         let erasure = present(response.erasure)?;
-        self.attempts = None;
+        self.stream.goes_on();
         // A new connection begins with the present state, and its node may be behind the one before.
         let known = self
             .last

@@ -36,6 +36,7 @@ mod error;
 pub mod input;
 mod pages;
 mod request_id;
+mod resumed;
 mod retry;
 mod stream;
 mod tail;

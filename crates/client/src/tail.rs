@@ -7,11 +7,9 @@ use eunoe_proto::chat::{
 };
 use futures::stream::{self, Stream};
 use prost_types::Timestamp;
-use tonic::Streaming;
 
-use crate::channels::Leased;
 use crate::client::chat;
-use crate::retry::{Attempts, Repeat};
+use crate::resumed::Resumed;
 use crate::{Client, ClientError};
 
 /// Where a tail begins.
@@ -41,12 +39,9 @@ pub enum TailEvent {
 
 /// See [`Client::tail`].
 pub struct Tail {
-    client: Client,
+    stream: Resumed<TailConversationResponse>,
     request: TailConversationRequest,
     last_seq: Option<u64>,
-    open: Option<(Leased, Streaming<TailConversationResponse>)>,
-    attempts: Option<Attempts>,
-    avoid: Option<usize>,
     ended: bool,
 }
 
@@ -77,14 +72,10 @@ impl Client {
             purpose: purpose.to_owned(),
             start: Some(start),
         };
-        let (client, open, attempts, avoid) = (self.clone(), None, None, None);
         Ok(Tail {
-            client,
+            stream: Resumed::new(self.clone()),
             request,
             last_seq,
-            open,
-            attempts,
-            avoid,
             ended: false,
         })
     }
@@ -102,15 +93,10 @@ impl Tail {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.avoid = self.open.take().map(|(leased, _)| leased.node).or(self.avoid);
-                    let attempts = self
-                        .attempts
-                        .get_or_insert_with(|| Attempts::within(self.client.timeouts().call));
-                    let Some(pause) = attempts.pause_after(&error, Repeat::Safe) else {
+                    if let Err(error) = self.stream.recover(error).await {
                         self.ended = true;
                         return Some(Err(error));
-                    };
-                    tokio::time::sleep(pause).await;
+                    }
                 }
             }
         }
@@ -134,36 +120,9 @@ impl Tail {
 
     /// Takes one response; nothing when it was no event for the caller.
     async fn step(&mut self) -> Result<Option<TailEvent>, ClientError> {
-        if self.open.is_none() {
-            self.open = Some(self.connect().await?);
-        }
-        let Some((leased, stream)) = &mut self.open else {
-            return Ok(None);
-        };
-        let silence = self.client.timeouts().tail_silence;
-        match tokio::time::timeout(silence, stream.message()).await {
-            Ok(Ok(Some(response))) => self.accept(response),
-            Ok(Ok(None)) => Err(ClientError::interrupted("the node ended the stream")),
-            Ok(Err(status)) => Err(self.client.judge(leased, status).await),
-            Err(_) => Err(ClientError::interrupted("the node fell silent")),
-        }
-    }
-
-    async fn connect(&self) -> Result<(Leased, Streaming<TailConversationResponse>), ClientError> {
-        let limit = self.client.timeouts().attempt;
-        let leased = self.client.lease(&Attempts::within(limit), self.avoid).await?;
-        // No deadline is sent: the stream has none; silence is what ends it.
-        let mut stub = chat(leased.channel.clone());
-        let request = self.client.request(self.request.clone());
-        let opened = tokio::time::timeout(limit, stub.tail_conversation(request)).await;
-        match opened {
-            Ok(Ok(response)) => Ok((leased, response.into_inner())),
-            Ok(Err(status)) => Err(self.client.judge(&leased, status).await),
-            Err(_) => {
-                self.client.channels().broken(&leased).await;
-                Err(ClientError::attempt_timed_out())
-            }
-        }
+        let rpc = |connection, request| async move { chat(connection).tail_conversation(request).await };
+        let response = self.stream.receive(&self.request, rpc).await?;
+        self.accept(response)
     }
 
     fn accept(&mut self, response: TailConversationResponse) -> Result<Option<TailEvent>, ClientError> {
@@ -186,7 +145,7 @@ impl Tail {
         if !response.position.is_empty() {
             self.request.start = Some(Start::Position(response.position));
         }
-        self.attempts = None;
+        self.stream.goes_on();
         Ok(event)
     }
 }
