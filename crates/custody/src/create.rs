@@ -10,7 +10,7 @@ use eunoe_types::{ConversationId, Fault, Kid, TimeMs};
 
 use crate::KeyringError;
 use crate::error::unopened;
-use crate::keyring::{Tenant, Unsealed};
+use crate::{Tenant, Unsealed};
 
 /// The number of the first generation of every key.
 const FIRST_GENERATION: u32 = 1;

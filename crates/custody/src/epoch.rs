@@ -14,8 +14,8 @@ use eunoe_crypto::{
 use eunoe_types::{Fault, Kid, limits};
 
 use crate::KeyringError;
+use crate::Unsealed;
 use crate::error::unopened;
-use crate::keyring::Unsealed;
 use crate::pages::page_name;
 
 /// Bytes of one chunk: a replicated entry should stay small beside heartbeats.

@@ -1,21 +1,12 @@
-//! The keyring: from names to keys, cached while the node is unsealed and gone when it is sealed.
+//! The keyring: whether this node has keys now, and which root they hang on.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
-use eunoe_crypto::{
-    ContentKey, IndexKind, IndexRecord, KeyArena, KeyRecord, KeyRefs, LeafName, Levels, Locator, LocatorKey,
-    LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
-};
-use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId};
-use quick_cache::sync::Cache;
+use eunoe_crypto::{KeyArena, RootKey};
 
-use crate::dead::DeadKeys;
-use crate::error::unopened;
-use crate::pages::{Pages, page_name};
-use crate::{HeldKey, KeyringError, Lease, LeaseClock};
+use crate::{KeyringError, Lease, LeaseClock, Unsealed};
 
 /// How much a keyring keeps at hand. What does not fit is opened again when needed.
 #[derive(Clone, Copy, Debug)]
@@ -120,11 +111,11 @@ impl Keyring {
         self.read().unsealed.is_some()
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,7 +148,7 @@ impl Keyring {
             return Ok(Reconciled::Unchanged);
         };
         let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
-        if (epoch.epoch, epoch.attempt) == (unsealed.epoch, unsealed.attempt) {
+        if unsealed.is_of(&epoch) {
             let fenced = unsealed.learn_fences(view)?;
             return Ok(if fenced {
                 Reconciled::Fenced
@@ -186,372 +177,10 @@ impl Keyring {
         state.next = None;
     }
 
-    /// Whether no key but those of this epoch and attempt is in memory any more.
-    pub fn former_is_gone(&self, epoch: u64, attempt: u64) -> bool {
+    /// Whether no key but those of this epoch is in memory any more.
+    pub fn former_is_gone(&self, epoch: &EpochRow) -> bool {
         let state = self.read();
-        let of_another = |keys: &Arc<Unsealed>| (keys.epoch, keys.attempt) != (epoch, attempt);
         let former = state.former.iter().filter_map(Weak::upgrade);
-        !former.chain(state.unsealed.clone()).any(|keys| of_another(&keys))
-    }
-}
-
-/// A tenant whose keys can be named.
-pub struct Tenant {
-    id: TenantId,
-    key: Arc<HeldKey>,
-    locators: LocatorKey,
-    lookup: LookupKey,
-}
-
-impl Tenant {
-    /// The tenant's name.
-    pub fn id(&self) -> &TenantId {
-        &self.id
-    }
-
-    /// The tenant's own key.
-    pub fn key(&self) -> &HeldKey {
-        &self.key
-    }
-
-    /// What ids of erasures and MACs of their requests come from.
-    pub fn lookup(&self) -> &LookupKey {
-        &self.lookup
-    }
-
-    pub(crate) fn subject_locator(&self, subject: &str) -> Locator {
-        self.locators
-            .locate(IndexKind::Subject, &self.id, subject.as_bytes(), 0)
-    }
-
-    pub(crate) fn conversation_locator(&self, reference: &[u8]) -> Locator {
-        self.locators.locate(IndexKind::ConvRef, &self.id, reference, 0)
-    }
-
-    pub(crate) fn bucket_locator(&self, name: &[u8]) -> Locator {
-        self.locators.locate(IndexKind::Bucket, &self.id, name, 0)
-    }
-}
-
-/// A conversation's own keys.
-pub struct Conversation {
-    /// Its record key.
-    pub key: Arc<HeldKey>,
-    /// What message ids and request MACs come from.
-    pub lookup: LookupKey,
-}
-
-/// The keys of an unsealed node.
-pub struct Unsealed {
-    realm: Realm,
-    epoch: u64,
-    attempt: u64,
-    arena: KeyArena,
-    pages: Pages,
-    dead: DeadKeys,
-    locator_root: SecretKey,
-    root_locator: LocatorKey,
-    tenants_max: usize,
-    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
-    records: Cache<Kid, Arc<HeldKey>>,
-    index: Cache<Locator, Kid>,
-    content_keys: Cache<KeyRefs, Arc<ContentKey>>,
-    conversations: Cache<ConversationId, Arc<Conversation>>,
-}
-
-impl Unsealed {
-    fn new(
-        arena: &KeyArena,
-        limits: KeyringLimits,
-        view: &dyn StateView,
-        epoch: &EpochRow,
-        root: &RootKey,
-    ) -> Result<Self, KeyringError> {
-        let genesis = control::genesis(view)?.ok_or(KeyringError::WrongRoot)?;
-        let levels =
-            Levels::new(genesis.levels).map_err(|_| Fault::broken("the key trees' depth is malformed"))?;
-        let sealed = control::page(view, page_name(PageId::META))?
-            .ok_or_else(|| Fault::broken("the locator page is missing"))?;
-        let (_, meta) = MetaPage::open(&root.page_keys(), genesis.realm, &sealed)
-            .map_err(unopened("the locator page"))?;
-        Ok(Self {
-            realm: genesis.realm,
-            epoch: epoch.epoch,
-            attempt: epoch.attempt,
-            arena: arena.clone(),
-            dead: DeadKeys::read(view)?,
-            pages: Pages::new(genesis.realm, levels, arena.clone(), root),
-            root_locator: LocatorKey::root(arena, &meta.locator_root)?,
-            locator_root: meta.locator_root,
-            tenants_max: limits.tenants,
-            tenants: RwLock::default(),
-            records: Cache::new(limits.records),
-            index: Cache::new(limits.index_rows),
-            content_keys: Cache::new(limits.content_keys),
-            conversations: Cache::new(limits.conversations),
-        })
-    }
-
-    /// Identity of the data.
-    pub fn realm(&self) -> Realm {
-        self.realm
-    }
-
-    /// Epoch of the root.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    pub(crate) fn pages(&self) -> &Pages {
-        &self.pages
-    }
-
-    pub(crate) fn locator_root(&self) -> &SecretKey {
-        &self.locator_root
-    }
-
-    /// Whether a key is fenced. One that is erased altogether is not known as anything.
-    pub fn is_fenced(&self, kid: &Kid) -> bool {
-        self.dead.contains(kid)
-    }
-
-    fn is_dead(&self, refs: &KeyRefs) -> bool {
-        refs.as_slice()
-            .iter()
-            .any(|key_ref| self.dead.contains(&key_ref.kid))
-    }
-
-    /// Learns new fences; says whether there were any. What was cached for them goes.
-    fn learn_fences(&self, view: &dyn StateView) -> Result<bool, KeyringError> {
-        let fenced = self.dead.learn(view)?;
-        for kid in &fenced {
-            self.records.remove(kid);
-            self.conversations.remove(&ConversationId(kid.0));
-        }
-        if !fenced.is_empty() {
-            self.content_keys.retain(|refs, _| !self.is_dead(refs));
-        }
-        Ok(!fenced.is_empty())
-    }
-
-    /// An error unless `view` is of the epoch whose root this is: under another root, pages and rows are other ones,
-    /// and a key that lives would seem not to.
-    pub(crate) fn check_epoch(&self, view: &dyn StateView) -> Result<(), KeyringError> {
-        match control::epoch(view)? {
-            Some(epoch) if (epoch.epoch, epoch.attempt) == (self.epoch, self.attempt) => Ok(()),
-            Some(_) | None => Err(KeyringError::StaleRoot),
-        }
-    }
-
-    pub(crate) fn root_locator(&self) -> &LocatorKey {
-        &self.root_locator
-    }
-
-    /// A tenant by its name.
-    pub fn tenant(&self, view: &dyn StateView, id: &TenantId) -> Result<Option<Arc<Tenant>>, KeyringError> {
-        let known = self
-            .tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned();
-        if let Some(known) = known.filter(|tenant| !self.dead.contains(&tenant.key.kid())) {
-            return Ok(Some(known));
-        }
-        let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
-        let Some(kid) = self.find(view, locator)? else {
-            return Ok(None);
-        };
-        // A fenced tenant can still be named: its erasure is asked about.
-        let Some(record) = self.record(view, kid)? else {
-            return Ok(None);
-        };
-        let key = Arc::new(HeldKey::new(&self.arena, &record)?);
-        let first = key
-            .first()
-            .ok_or_else(|| Fault::broken("a key record has no key"))?;
-        let tenant = Arc::new(Tenant {
-            id: id.clone(),
-            locators: LocatorKey::tenant(&self.arena, &self.locator_root, first)?,
-            lookup: LookupKey::derive(&self.arena, first)?,
-            key,
-        });
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        if tenants.len() >= self.tenants_max {
-            tenants.clear();
-        }
-        tenants.insert(id.clone(), tenant.clone());
-        Ok(Some(tenant))
-    }
-
-    /// A data subject's kid.
-    pub fn subject(
-        &self,
-        view: &dyn StateView,
-        tenant: &Tenant,
-        subject: &str,
-    ) -> Result<Option<Kid>, KeyringError> {
-        self.find(view, tenant.subject_locator(subject))
-    }
-
-    /// A conversation by what it is found by.
-    pub fn conversation_id(
-        &self,
-        view: &dyn StateView,
-        tenant: &Tenant,
-        reference: &[u8],
-    ) -> Result<Option<ConversationId>, KeyringError> {
-        Ok(self
-            .find(view, tenant.conversation_locator(reference))?
-            .map(|kid| ConversationId(kid.0)))
-    }
-
-    /// A retention bucket's kid.
-    pub fn bucket(
-        &self,
-        view: &dyn StateView,
-        tenant: &Tenant,
-        name: &[u8],
-    ) -> Result<Option<Kid>, KeyringError> {
-        self.find(view, tenant.bucket_locator(name))
-    }
-
-    /// A key's record, fenced or not; none when it does not exist or is erased.
-    pub(crate) fn record(&self, view: &dyn StateView, kid: Kid) -> Result<Option<KeyRecord>, KeyringError> {
-        let Some(content) = self.row(view, &LeafName::Key(kid))? else {
-            return Ok(None);
-        };
-        let record = KeyRecord::decode(&content).map_err(Fault::from)?;
-        if record.kid != kid {
-            return Err(Fault::broken("a key record is filed under another name").into());
-        }
-        Ok(Some(record))
-    }
-
-    /// A record key by its kid; none when it does not exist, is fenced or is erased.
-    pub fn key(&self, view: &dyn StateView, kid: Kid) -> Result<Option<Arc<HeldKey>>, KeyringError> {
-        if self.dead.contains(&kid) {
-            return Ok(None);
-        }
-        if let Some(held) = self.records.get(&kid) {
-            return Ok(Some(held));
-        }
-        let Some(record) = self.record(view, kid)? else {
-            return Ok(None);
-        };
-        let held = Arc::new(HeldKey::new(&self.arena, &record)?);
-        self.records.insert(kid, held.clone());
-        Ok(Some(held))
-    }
-
-    /// The content key of these refs; none when one of them does not exist, is fenced or is erased.
-    pub fn content_key(
-        &self,
-        view: &dyn StateView,
-        refs: &KeyRefs,
-    ) -> Result<Option<Arc<ContentKey>>, KeyringError> {
-        if self.is_dead(refs) {
-            return Ok(None);
-        }
-        if let Some(key) = self.content_keys.get(refs) {
-            return Ok(Some(key));
-        }
-        let mut held = Vec::with_capacity(refs.as_slice().len());
-        for key_ref in refs.as_slice() {
-            match self.key(view, key_ref.kid)? {
-                Some(key) => held.push((*key_ref, key)),
-                None => return Ok(None),
-            }
-        }
-        let mut keys: Vec<_> = Vec::with_capacity(held.len());
-        for (key_ref, held) in &held {
-            match held.generation(key_ref.generation) {
-                Some(key) => keys.push((*key_ref, &**key)),
-                None => return Ok(None),
-            }
-        }
-        let key = Arc::new(ContentKey::derive(&self.arena, &keys)?);
-        self.content_keys.insert(refs.clone(), key.clone());
-        Ok(Some(key))
-    }
-
-    /// A conversation's own keys; none when it does not exist, is fenced or is erased.
-    pub fn conversation(
-        &self,
-        view: &dyn StateView,
-        id: &ConversationId,
-    ) -> Result<Option<Arc<Conversation>>, KeyringError> {
-        if let Some(known) = self.held_conversation(id) {
-            return Ok(Some(known));
-        }
-        let Some(key) = self.key(view, id.kid())? else {
-            return Ok(None);
-        };
-        let first = key
-            .first()
-            .ok_or_else(|| Fault::broken("a key record has no key"))?;
-        let lookup = LookupKey::derive(&self.arena, first)?;
-        let conversation = Arc::new(Conversation { key, lookup });
-        self.conversations.insert(*id, conversation.clone());
-        Ok(Some(conversation))
-    }
-
-    /// A subject's kid, if it is in memory and in use: what [`Self::subject`] would answer without looking at any
-    /// state.
-    pub fn held_subject(&self, tenant: &Tenant, subject: &str) -> Option<Kid> {
-        self.held_index(tenant.subject_locator(subject))
-    }
-
-    /// A retention bucket's kid, if it is in memory and in use.
-    pub fn held_bucket(&self, tenant: &Tenant, name: &[u8]) -> Option<Kid> {
-        self.held_index(tenant.bucket_locator(name))
-    }
-
-    /// A record key, if it is in memory and in use.
-    pub fn held_key(&self, kid: Kid) -> Option<Arc<HeldKey>> {
-        self.records.get(&kid).filter(|_| !self.dead.contains(&kid))
-    }
-
-    /// A content key, if it is in memory and in use.
-    pub fn held_content_key(&self, refs: &KeyRefs) -> Option<Arc<ContentKey>> {
-        self.content_keys.get(refs).filter(|_| !self.is_dead(refs))
-    }
-
-    /// A conversation's own keys, if they are in memory and in use.
-    pub fn held_conversation(&self, id: &ConversationId) -> Option<Arc<Conversation>> {
-        self.conversations
-            .get(id)
-            .filter(|_| !self.dead.contains(&id.kid()))
-    }
-
-    fn held_index(&self, locator: Locator) -> Option<Kid> {
-        self.index.get(&locator).filter(|kid| !self.dead.contains(kid))
-    }
-
-    /// What an index row leads to. A fenced key is named as long as no other one has taken its place.
-    fn find(&self, view: &dyn StateView, locator: Locator) -> Result<Option<Kid>, KeyringError> {
-        if let Some(kid) = self.held_index(locator) {
-            return Ok(Some(kid));
-        }
-        let Some(content) = self.row(view, &LeafName::Index(locator))? else {
-            return Ok(None);
-        };
-        let record = IndexRecord::decode(&content).map_err(Fault::from)?;
-        self.index.insert(locator, record.kid);
-        Ok(Some(record.kid))
-    }
-
-    fn row(&self, view: &dyn StateView, name: &LeafName) -> Result<Option<SecretBytes>, KeyringError> {
-        self.check_epoch(view)?;
-        let page = self.pages.levels().leaf(name);
-        let keys = self.pages.leaf(view, page)?;
-        let tag = keys.tag(name);
-        let Some(sealed) = control::leaf_row(view, page.tree.tag(), page.index, &tag.0)? else {
-            return Ok(None);
-        };
-        let row = keys
-            .open_row(self.realm, page, tag, &sealed)
-            .map_err(unopened("a row of a key tree"))?;
-        Ok(Some(row.content))
+        former.chain(state.unsealed.clone()).all(|keys| keys.is_of(epoch))
     }
 }

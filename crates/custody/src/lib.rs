@@ -14,11 +14,13 @@ mod held;
 mod keyring;
 mod lease;
 mod pages;
+mod unsealed;
 
 pub use create::PreparedKey;
 pub use epoch::{EpochPlan, PreparedEpoch};
 pub use error::KeyringError;
 pub use genesis::{PreparedGenesis, prepare_genesis};
 pub use held::HeldKey;
-pub use keyring::{Conversation, Keyring, KeyringLimits, Reconciled, Tenant, Unsealed};
+pub use keyring::{Keyring, KeyringLimits, Reconciled};
 pub use lease::{Lease, LeaseClock};
+pub use unsealed::{Conversation, Tenant, Unsealed};

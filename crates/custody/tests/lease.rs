@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use eunoe_core::control;
 use eunoe_crypto::RootKey;
 use eunoe_custody::{KeyringError, Reconciled};
 use eunoe_types::{ConversationId, TenantId};
@@ -136,4 +137,28 @@ fn a_root_of_an_attempt_that_was_given_up_is_not_taken() {
         keyring.unseal(&world.cluster.rows, &given_up.root),
         Err(KeyringError::WrongRoot)
     ));
+}
+
+#[test]
+fn keys_of_a_former_root_count_as_held_until_the_last_user_is_done() {
+    let mut world = Small::begun();
+    let at = |world: &Small| {
+        control::epoch(&world.cluster.rows)
+            .expect("reads")
+            .expect("begun")
+    };
+    assert!(world.keyring.former_is_gone(&at(&world)));
+    let in_hand = world.keys();
+    epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
+    let first = at(&world);
+    assert!(
+        !world.keyring.former_is_gone(&first),
+        "work under way has the former keys"
+    );
+    drop(in_hand);
+    assert!(world.keyring.former_is_gone(&first));
+    epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
+    // Whoever still asks about the first epoch would wait for ever: it has to look at the state again.
+    assert!(!world.keyring.former_is_gone(&first));
+    assert!(world.keyring.former_is_gone(&at(&world)));
 }

@@ -188,7 +188,7 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
         return Ok(true);
     }
     // Another epoch may begin while this one's keys drain: the caller looks at the state again.
-    if !shared.keyring.former_is_gone(epoch.epoch, epoch.attempt) {
+    if !shared.keyring.former_is_gone(epoch) {
         return Ok(false);
     }
     let command = Command::AttestDestroyed(AttestDestroyed {
