@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 . scripts/env.sh
 scripts/rocksdb.sh
+# Whoever names programs of their own wants those; else what is measured is what stands here.
+[ -n "${EUNOE_BENCH_BIN:-}" ] || cargo build --release --locked -p eunoe-server -p eunoe-cli --bins
 if [ $# -gt 0 ]; then
     name=$1
     shift
