@@ -3,7 +3,7 @@
 //! The library exists so that the binary stays small and tests can start a node in their own process.
 
 pub mod admin;
-pub mod clock;
+
 pub mod config;
 pub mod edge;
 pub mod groups;
@@ -16,5 +16,6 @@ pub mod peer;
 pub mod placement;
 mod reload;
 pub mod serve;
+pub mod surroundings;
 pub mod telemetry;
 pub mod tls;

@@ -2,8 +2,8 @@
 
 use eunoe_core::placement::{Policy, Refusal, Site, verdict};
 
-use crate::clock;
 use crate::config::Config;
+use crate::surroundings;
 
 /// Whether `policy` allows `site` today.
 ///
@@ -11,7 +11,7 @@ use crate::config::Config;
 ///
 /// The rule that does not.
 pub fn allowed(policy: Policy, site: &Site) -> Result<(), Refusal> {
-    verdict(policy, site, clock::now().day())
+    verdict(policy, site, surroundings::now().day())
 }
 
 /// Why a configuration must not be run.

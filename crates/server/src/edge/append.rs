@@ -6,7 +6,7 @@ use eunoe_core::data::{
     self, Append, Appended, KeySetRef, NewParticipant, Operation, ParticipantKind, ParticipantRef, Profile,
     Section,
 };
-use eunoe_crypto::{ConversationRowAad, Entropy, KeyRef, KeyRefs, MessageAad, OsEntropy, seal};
+use eunoe_crypto::{ConversationRowAad, Entropy, KeyRef, KeyRefs, MessageAad, seal};
 use eunoe_custody::{Conversation, Tenant};
 use eunoe_types::{
     ConversationId, Day, Encoder, ErrorCode, Kid, MessageId, Outcome, RequestMac, Retry, Seq, TenantId,
@@ -16,8 +16,8 @@ use eunoe_types::{
 use super::cache::Known;
 use super::content::{self, PartInput, ROW_PARTICIPANT};
 use super::{ApiError, ApiResult, Edge, Person, Position, with_nonces};
-use crate::clock;
 use crate::groups::Submitted;
+use crate::surroundings::{self, SystemEntropy};
 use crate::telemetry::{self, metrics};
 
 /// A message to append, checked against the limits.
@@ -110,7 +110,7 @@ impl Edge {
             self.newest_of_principal(known.principal).await?;
         }
         let author_kid = self.inner.keys.subject(tenant, &message.author.subject).await?;
-        let time = clock::now();
+        let time = surroundings::now();
         let bucket = self.inner.keys.bucket(tenant, time.day()).await?;
         let (id, mac) = identify(&keys, &message)?;
         let owner = match known.profile {
@@ -393,7 +393,7 @@ fn identify(keys: &Conversation, message: &MessageInput) -> ApiResult<(MessageId
 /// An id of something whose caller named none.
 pub(super) fn random_id() -> ApiResult<[u8; 16]> {
     let mut id = [0; 16];
-    OsEntropy
+    SystemEntropy
         .fill(&mut id)
         .map_err(|_| ApiError::internal("there is no randomness"))?;
     Ok(id)

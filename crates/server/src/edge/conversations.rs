@@ -13,8 +13,8 @@ use super::tokens::{decode_conversation, encode_conversation};
 use super::{
     ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, Opened, ParticipantView, Person, Reader,
 };
-use crate::clock;
 use crate::groups::SubmitError;
+use crate::surroundings;
 
 /// Conversations that may be looked at for one page, those that are left out included.
 const LOOKED_AT_MAX: usize = 4_000;
@@ -144,7 +144,7 @@ impl Edge {
             profile: new.profile,
             principal,
             tenant: tenant.key().kid(),
-            time: clock::now(),
+            time: surroundings::now(),
             purposes: new.purposes.iter().map(String::as_str).collect(),
             sealed: &sealed,
             participants,
@@ -179,7 +179,7 @@ impl Edge {
         let known = self.readable(tenant, &Reader::Tenant, name, purpose).await?;
         let operation = Operation::Close {
             conversation: known.id,
-            time: clock::now(),
+            time: surroundings::now(),
         };
         match self
             .carry_out(&known.id, data::encode_operation(&operation))

@@ -1,6 +1,8 @@
 //! Erasures: from a request to a fence that every later read on every node obeys, and how far each one is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
@@ -13,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::append::random_id;
 use super::tokens::{decode_number, encode_number};
 use super::{ApiError, ApiResult, ConversationName, Edge};
-use crate::clock;
+use crate::surroundings;
 use crate::telemetry::{self, metrics};
 
 /// Nodes that are well apply a fence in this time; the answer does not wait longer for the others, and does not need
@@ -96,7 +98,7 @@ impl Edge {
             two_people: matches!(request.target, ErasureTarget::Tenant),
             reason: request.reason,
             urgent: request.urgent,
-            time: clock::now(),
+            time: surroundings::now(),
         });
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
@@ -271,13 +273,14 @@ impl Edge {
                     }
                 }
                 tokio::select! {
-                    () = edge.inner.stopping.cancelled() => {
-                        next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
-                        continue;
+                biased;
+                        () = edge.inner.stopping.cancelled() => {
+                            next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
+                            continue;
+                        }
+                        () = out.closed() => return,
+                        _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
                     }
-                    () = out.closed() => return,
-                    _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
-                }
                 next = edge.readable_erasure(tenant.as_ref(), &id, &viewer);
             }
         });

@@ -19,11 +19,13 @@ mod typing;
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_core::control;
 use eunoe_core::data::ParticipantKind;
-use eunoe_crypto::{Entropy, OsEntropy, PooledEntropy};
+use eunoe_crypto::{Entropy, PooledEntropy};
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId};
 use tokio::sync::Semaphore;
@@ -31,7 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::groups::{Groups, Submitted};
 use crate::keys::{self, Keys};
-use crate::peer::PeerClient;
+use crate::peer::Peers;
+use crate::surroundings::SystemEntropy;
 use crate::telemetry::{self, Stage, metrics};
 
 pub use append::{Ack, MessageInput};
@@ -92,7 +95,7 @@ pub struct Edge {
 struct Inner {
     groups: Arc<Groups>,
     keys: Keys,
-    peers: PeerClient,
+    peers: Peers,
     hub: Arc<Hub>,
     quota: Quota,
     cache: cache::Cache,
@@ -107,7 +110,7 @@ impl Edge {
     pub fn new(
         groups: Arc<Groups>,
         keys: Keys,
-        peers: PeerClient,
+        peers: Peers,
         hub: Arc<Hub>,
         quota: Quota,
         stopping: CancellationToken,
@@ -186,7 +189,7 @@ impl Edge {
 /// Randomness for the nonces of sealed content (never for keys).
 fn with_nonces<T>(use_them: impl FnOnce(&mut dyn Entropy) -> T) -> T {
     thread_local! {
-        static POOL: RefCell<PooledEntropy<OsEntropy>> = RefCell::new(PooledEntropy::new(OsEntropy));
+        static POOL: RefCell<PooledEntropy<SystemEntropy>> = RefCell::new(PooledEntropy::new(SystemEntropy));
     }
     POOL.with_borrow_mut(|pool| use_them(pool))
 }

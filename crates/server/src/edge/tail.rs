@@ -134,6 +134,7 @@ impl Tail {
         let stopping = self.edge.inner.stopping.clone();
         let out = self.out.clone();
         let ended = tokio::select! {
+            biased;
             ended = self.follow() => ended,
             () = stopping.cancelled() => Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere")),
         };
@@ -197,6 +198,7 @@ impl Tail {
     async fn wait(&mut self) -> ApiResult<Option<Ended>> {
         loop {
             let event = tokio::select! {
+            biased;
                 reset = self.guard.reset() => return Err(reset),
                 changed = self.listener.changed.changed() => return Ok(changed.err().map(|_| Ended)),
                 () = self.out.closed() => return Ok(Some(Ended)),

@@ -1,12 +1,14 @@
 //! Changes of members and leadership, wherever the leader is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_raft::{GroupHandle, MembershipError};
 use eunoe_types::NodeId;
 use tokio::time::timeout;
 
-use crate::peer::{ChangeOutcome, GroupChange, PeerClient};
+use crate::peer::{ChangeOutcome, GroupChange, Peers};
 
 /// How long a learner may take to catch up before it is made a voter.
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -59,7 +61,7 @@ pub async fn change_here(group: &GroupHandle, change: GroupChange) -> ChangeOutc
 /// Carries a change out on the group's leader, looking for it until `within` is over.
 pub async fn change(
     group: &GroupHandle,
-    peers: &PeerClient,
+    peers: &Peers,
     change: &GroupChange,
     within: Duration,
 ) -> Result<(), ChangeError> {
@@ -85,7 +87,7 @@ pub async fn change(
     }
 }
 
-async fn attempt(group: &GroupHandle, peers: &PeerClient, change: GroupChange) -> ChangeOutcome {
+async fn attempt(group: &GroupHandle, peers: &Peers, change: GroupChange) -> ChangeOutcome {
     let now = group.leadership();
     match now.leader {
         _ if now.is_leader => change_here(group, change).await,

@@ -1,7 +1,7 @@
 //! A lane: gathers operations while a command is under way, and makes the next command of them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use eunoe_core::data;
 use eunoe_raft::GroupHandle;
@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{PROPOSE_TIMEOUT, SubmitError, Submitted, proposing};
-use crate::peer::PeerClient;
+use crate::peer::Peers;
 use crate::telemetry::{self, Attribute, Stage, metrics};
 
 /// Operations that may wait in one lane.
@@ -37,7 +37,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Starts a lane's task. It ends when the lane is dropped.
-    pub(super) fn start(group: GroupHandle, peers: PeerClient, tasks: &TaskTracker) -> Self {
+    pub(super) fn start(group: GroupHandle, peers: Peers, tasks: &TaskTracker) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_OPERATIONS);
         tasks.spawn(run(group, peers, waiting));
         Self {
@@ -59,7 +59,7 @@ impl Lane {
             self.queue.send(pending).await.map_err(|_| SubmitError::Stopped)?;
             Ok(submitted)
         };
-        match tokio::time::timeout_at(deadline.into(), handing_in).await {
+        match tokio::time::timeout_at(deadline, handing_in).await {
             Ok(submitted) => submitted,
             Err(_) => Err(SubmitError::Overloaded),
         }
@@ -97,7 +97,7 @@ fn pending(operation: Vec<u8>, room: OwnedSemaphorePermit) -> (Pending, Submitte
     )
 }
 
-async fn run(group: GroupHandle, peers: PeerClient, mut waiting: mpsc::Receiver<Pending>) {
+async fn run(group: GroupHandle, peers: Peers, mut waiting: mpsc::Receiver<Pending>) {
     let mut first = None;
     loop {
         let Some(next) = (match first.take() {
@@ -137,7 +137,7 @@ fn gather(
     None
 }
 
-async fn send(group: &GroupHandle, peers: &PeerClient, batch: Vec<Pending>) {
+async fn send(group: &GroupHandle, peers: &Peers, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }

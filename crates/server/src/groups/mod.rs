@@ -6,7 +6,9 @@ mod lane;
 mod proposing;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use bytes::Bytes;
 use eunoe_core::data;
@@ -15,7 +17,7 @@ use eunoe_types::{ConversationId, GroupId, VirtualShard};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use crate::peer::PeerClient;
+use crate::peer::Peers;
 pub use changing::{ChangeError, change, change_here, hand_over};
 use lane::Lane;
 
@@ -51,17 +53,12 @@ pub struct Groups {
     control: GroupHandle,
     data: Vec<GroupHandle>,
     lanes: Vec<Lane>,
-    peers: PeerClient,
+    peers: Peers,
 }
 
 impl Groups {
     /// The groups behind their handles; `data[i]` is group `i + 1`. The lanes' tasks end with the groups.
-    pub fn new(
-        control: GroupHandle,
-        data: Vec<GroupHandle>,
-        peers: PeerClient,
-        tasks: &TaskTracker,
-    ) -> Arc<Self> {
+    pub fn new(control: GroupHandle, data: Vec<GroupHandle>, peers: Peers, tasks: &TaskTracker) -> Arc<Self> {
         let lanes = data
             .iter()
             .flat_map(|group| (0..LANES).map(|_| Lane::start(group.clone(), peers.clone(), tasks)))

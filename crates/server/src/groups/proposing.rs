@@ -1,6 +1,8 @@
 //! Getting a command to the leader and its reply back, over leader changes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use bytes::Bytes;
 use eunoe_raft::{GroupHandle, ProposeError};
@@ -8,7 +10,7 @@ use eunoe_types::NodeId;
 use tokio::time::{sleep_until, timeout};
 
 use super::SubmitError;
-use crate::peer::{PeerClient, ProposeOutcome};
+use crate::peer::{Peers, ProposeOutcome};
 
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
@@ -18,7 +20,7 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Proposes until a reply comes or `deadline` passes. A command may take effect more than once.
 pub(super) async fn propose(
     group: &GroupHandle,
-    peers: &PeerClient,
+    peers: &Peers,
     command: Bytes,
     deadline: Instant,
 ) -> Result<Bytes, SubmitError> {
@@ -54,14 +56,15 @@ enum Attempt {
     Stopped,
 }
 
-async fn attempt(group: &GroupHandle, peers: &PeerClient, command: Bytes, deadline: Instant) -> Attempt {
+async fn attempt(group: &GroupHandle, peers: &Peers, command: Bytes, deadline: Instant) -> Attempt {
     let now = group.leadership();
     match now.leader {
         _ if now.is_leader => {
             // A leader that lost its majority answers nothing for long: the caller's time is bounded here.
             tokio::select! {
+            biased;
                 proposed = group.propose(command) => local(proposed),
-                () = sleep_until(deadline.into()) => Attempt::Unknown,
+                () = sleep_until(deadline) => Attempt::Unknown,
             }
         }
         Some(leader) => forward(group, peers, leader, command, deadline).await,
@@ -82,7 +85,7 @@ fn local(proposed: Result<Bytes, ProposeError>) -> Attempt {
 
 async fn forward(
     group: &GroupHandle,
-    peers: &PeerClient,
+    peers: &Peers,
     leader: NodeId,
     command: Bytes,
     deadline: Instant,

@@ -15,12 +15,12 @@ use tonic::{Request, Response, Status};
 
 use super::auth;
 use super::status::Faults;
-use crate::clock;
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
-use crate::peer::{GroupChange, PeerClient, PeerState};
+use crate::peer::{GroupChange, PeerState, Peers};
 use crate::placement::allowed;
+use crate::surroundings;
 
 /// The reason of a refusal for where a node stands.
 const PLACEMENT: &str = "PLACEMENT";
@@ -34,7 +34,7 @@ pub struct Operator {
     /// The groups.
     pub groups: Arc<Groups>,
     /// The other nodes.
-    pub peers: PeerClient,
+    pub peers: Peers,
     /// Identity of the data.
     pub realm: Realm,
     /// How this node is.
@@ -197,7 +197,7 @@ impl Cluster {
     async fn add(&self, request: proto::AddNodeRequest) -> ApiResult<proto::AddNodeResponse> {
         let row = new_node(request)?;
         self.judge(&row)?;
-        let time = clock::now();
+        let time = surroundings::now();
         let node = row.clone();
         self.propose(&Command::AdmitNode { time, node }).await?;
         let node = Node {

@@ -7,9 +7,9 @@ use eunoe_custody::PreparedKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::clock;
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{Groups, SubmitError};
+use crate::surroundings;
 
 /// Keys that may wait.
 const QUEUE: usize = 4_096;
@@ -66,7 +66,7 @@ async fn run(groups: Arc<Groups>, mut waiting: mpsc::Receiver<Pending>) {
     while waiting.recv_many(&mut batch, COMMAND_KEYS).await > 0 {
         let keys = batch.iter().map(|pending| pending.key.as_new_key()).collect();
         let command = Command::CreateKeys {
-            time: clock::now(),
+            time: surroundings::now(),
             keys,
         }
         .encode();

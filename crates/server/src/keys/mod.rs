@@ -7,19 +7,21 @@ mod creator;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_core::StateView;
 use eunoe_core::control::KeyOutcome;
-use eunoe_crypto::{ContentKey, KeyRefs, OsEntropy};
+use eunoe_crypto::{ContentKey, KeyRefs};
 use eunoe_custody::{Conversation, HeldKey, Keyring, KeyringError, PreparedKey, Tenant, Unsealed};
 use eunoe_types::{ConversationId, Day, Kid, TenantId};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::clock;
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::Groups;
+use crate::surroundings::{self, SystemEntropy};
 use creator::Creator;
 
 /// How long a caller waits for the control group's read position.
@@ -247,7 +249,7 @@ impl Name<'_> {
     }
 
     fn prepare(&self, keys: &Unsealed, view: &dyn StateView) -> Result<Option<PreparedKey>, KeyringError> {
-        let (now, entropy) = (clock::now(), &mut OsEntropy);
+        let (now, entropy) = (surroundings::now(), &mut SystemEntropy);
         match self {
             Self::Tenant(id) => keys.new_tenant(view, id, now, entropy),
             Self::Subject(tenant, subject) => keys.new_subject(view, tenant, subject, now, entropy),

@@ -3,7 +3,9 @@
 //! entry.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_core::Effect;
 use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
@@ -15,7 +17,7 @@ use tokio::sync::watch;
 
 use super::founding::blocking;
 use super::{NodeError, Shared};
-use crate::clock;
+use crate::surroundings;
 
 /// Work under way with keys of a former root has so long before it is looked at again.
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
@@ -142,7 +144,7 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
                 continue;
             }
         }
-        let _changed_or_not = tokio::time::timeout_at(look_again.into(), changed.changed()).await;
+        let _changed_or_not = tokio::time::timeout_at(look_again, changed.changed()).await;
     }
 }
 
@@ -195,7 +197,7 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
         node: own,
         boot: shared.boot,
         epoch: epoch.epoch,
-        time: clock::now(),
+        time: surroundings::now(),
     });
     let said = groups.propose_control(command.encode().into()).await;
     if let Err(error) = &said {

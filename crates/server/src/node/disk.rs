@@ -5,13 +5,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use eunoe_crypto::OsEntropy;
 use eunoe_store::{RocksOptions, RocksStates, SegmentLog, SegmentLogOptions};
 use eunoe_types::Fault;
 use eunoe_vault::{ErasableVault, FileVault, FileVaultOptions, VaultError};
 
 use super::NodeError;
 use crate::config::Config;
+use crate::surroundings::SystemEntropy;
 
 /// The directory of the Raft log below the data directory.
 pub const LOG_DIR: &str = "log";
@@ -96,7 +96,7 @@ fn open_vault(path: &Path, config: &Config, is_new: bool) -> Result<FileVault, V
         allow_unsafe_medium: config.development,
     };
     if is_new && !path.exists() {
-        return FileVault::create(path, options, Box::new(OsEntropy));
+        return FileVault::create(path, options, Box::new(SystemEntropy));
     }
-    FileVault::open(path, options, Box::new(OsEntropy))
+    FileVault::open(path, options, Box::new(SystemEntropy))
 }

@@ -1,7 +1,9 @@
 //! Leaving without an election, and keeping leaders spread.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use eunoe_raft::GroupHandle;
 use eunoe_types::{GroupId, NodeId};

@@ -10,7 +10,7 @@ use eunoe_core::StateView;
 use eunoe_core::control::{
     self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
 };
-use eunoe_crypto::{OsEntropy, RootKey};
+use eunoe_crypto::RootKey;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
@@ -18,7 +18,7 @@ use futures::future::join_all;
 
 use super::founding::blocking;
 use super::{NodeError, Shared};
-use crate::clock;
+use crate::surroundings::{self, SystemEntropy};
 
 /// How often a leader looks for work although nothing seems to have changed.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -113,7 +113,7 @@ async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
 fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
     let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
     let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
-    let latest = clock::now().0.saturating_sub(u64::from(period_s) * 1_000);
+    let latest = surroundings::now().0.saturating_sub(u64::from(period_s) * 1_000);
     let mut keys = Vec::with_capacity(fenced.len());
     for key in fenced {
         let row = control::key_state(view, &key.kid)?;
@@ -209,7 +209,7 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         digest,
         root_commit,
         holders,
-        time: clock::now(),
+        time: surroundings::now(),
     };
     propose(shared, Command::SwitchEpoch(switch).encode()).await?;
     tracing::info!(epoch, attempt, keys = count, "an epoch begins");
@@ -227,7 +227,7 @@ async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<
     let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
     let (control, arena) = (shared.groups()?.control().clone(), shared.keyring.arena().clone());
     let make = move || {
-        control.with_view(|view| unsealed.prepare_epoch(view, &plan, attempt, &arena, &mut OsEntropy))
+        control.with_view(|view| unsealed.prepare_epoch(view, &plan, attempt, &arena, &mut SystemEntropy))
     };
     let prepared = blocking(make).await??;
     prepared.map_err(Failed::from)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control::{self, NodeRow, NodeState, Rejection, Reply};
-use eunoe_crypto::{Entropy, Levels, OsEntropy};
+use eunoe_crypto::{Entropy, Levels};
 use eunoe_custody::{PreparedGenesis, prepare_genesis};
 use eunoe_raft::{GroupHandle, MembershipError, Node};
 use eunoe_types::{GroupId, NodeId};
@@ -17,14 +17,14 @@ use eunoe_vault::Slot;
 use futures::future::join_all;
 
 use super::{NodeError, Shared};
-use crate::clock;
 use crate::config::{Config, Member};
-use crate::peer::{PeerClient, PeerState};
+use crate::peer::{PeerState, Peers};
+use crate::surroundings::{self, SystemEntropy};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Waits until all other members have started. Those that have not are named in the log now and then.
-async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
+async fn all_others(config: &Config, peers: &Peers) -> Vec<PeerState> {
     let mut states: BTreeMap<NodeId, PeerState> = BTreeMap::new();
     let others = others(config);
     for round in 0u64.. {
@@ -54,7 +54,7 @@ async fn all_others(config: &Config, peers: &PeerClient) -> Vec<PeerState> {
 
 /// Whether a blank node may start under its id. One member's word is enough to refuse; to allow it takes all members
 /// of a cluster that begins, and most of those that a joining node knows (it cannot know who was removed).
-pub(super) async fn may_start_blank(config: &Config, peers: &PeerClient) -> Result<(), NodeError> {
+pub(super) async fn may_start_blank(config: &Config, peers: &Peers) -> Result<(), NodeError> {
     let others = others(config);
     loop {
         let states = join_all(others.iter().map(|id| peers.ping(*id))).await;
@@ -201,21 +201,21 @@ fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
     let config = &shared.config;
     let levels = Levels::new(shared.key_levels()).map_err(|_| NodeError::Levels)?;
     let nodes = config.members.iter().map(node_row).collect();
-    let facts = (u64::from(number), config.data_groups, clock::now());
+    let facts = (u64::from(number), config.data_groups, surroundings::now());
     Ok(prepare_genesis(
         shared.keyring.arena(),
         config.realm,
         levels,
         facts,
         (nodes, config.placement),
-        &mut OsEntropy,
+        &mut SystemEntropy,
     )?)
 }
 
 /// Attempts are told apart by a random number: two leaders may each believe that they begin.
 fn attempt_number() -> Result<u32, NodeError> {
     let mut bytes = [0; 4];
-    OsEntropy.fill(&mut bytes).map_err(|_| NodeError::Entropy)?;
+    SystemEntropy.fill(&mut bytes).map_err(|_| NodeError::Entropy)?;
     Ok(u32::from_le_bytes(bytes))
 }
 

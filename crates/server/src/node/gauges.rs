@@ -5,17 +5,17 @@ use std::sync::{Arc, Weak};
 use eunoe_core::StateView;
 use eunoe_core::control::{self, KeyState};
 use eunoe_raft::GroupStatus;
-use eunoe_store::LogStats;
+use eunoe_store::{LogStats, SegmentLog};
 use eunoe_types::{Fault, GroupId, TimeMs};
 
 use super::Shared;
 use crate::admin::HealthState;
-use crate::clock;
+use crate::surroundings;
 use crate::telemetry::metrics::{self, Definition, Observed};
 use crate::telemetry::{Attribute, observe};
 
 /// Metrics are read from `shared` for as long as it lives.
-pub(super) fn observe_all(shared: &Arc<Shared>) {
+pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
     of_node(shared, &metrics::UNSEALED, |shared, observed| {
         observed.set(f64::from(u8::from(shared.keyring.unsealed().is_ok())), &[]);
     });
@@ -28,7 +28,7 @@ pub(super) fn observe_all(shared: &Arc<Shared>) {
         observed.set(shared.keyring.lease().left_ms() as f64 / 1e3, &[]);
     });
     of_control(shared, &metrics::OLDEST_FENCE, |view, observed| {
-        let age = oldest_fence(view)?.map_or(0, |fenced| clock::now().0.saturating_sub(fenced.0));
+        let age = oldest_fence(view)?.map_or(0, |fenced| surroundings::now().0.saturating_sub(fenced.0));
         observed.set(age as f64 / 1e3, &[]);
         Ok(())
     });
@@ -49,11 +49,11 @@ pub(super) fn observe_all(shared: &Arc<Shared>) {
     of_node(shared, &metrics::KEYS, |shared, observed| {
         observed.set(shared.keyring.arena().used() as f64, &[]);
     });
-    of_log(shared, &metrics::LOG_SYNCS, |log| log.syncs as f64);
-    of_log(shared, &metrics::LOG_BATCHES, |log| log.batches as f64);
-    of_log(shared, &metrics::LOG_RECORDS, |log| log.records as f64);
-    of_log(shared, &metrics::LOG_BYTES, |log| log.bytes as f64);
-    of_log(shared, &metrics::LOG_STALLED, |log| log.stalled_us as f64 / 1e6);
+    of_log(log, &metrics::LOG_SYNCS, |log| log.syncs as f64);
+    of_log(log, &metrics::LOG_BATCHES, |log| log.batches as f64);
+    of_log(log, &metrics::LOG_RECORDS, |log| log.records as f64);
+    of_log(log, &metrics::LOG_BYTES, |log| log.bytes as f64);
+    of_log(log, &metrics::LOG_STALLED, |log| log.stalled_us as f64 / 1e6);
     of_groups(shared, &metrics::GROUP_LEADER, |group| {
         Some(u64::from(group.leadership.is_leader))
     });
@@ -119,9 +119,10 @@ fn oldest_fence(view: &dyn StateView) -> Result<Option<TimeMs>, Fault> {
     Ok(control::erasure(view, &erasure)?.map(|row| row.fenced.0))
 }
 
-fn of_log(shared: &Arc<Shared>, definition: &'static Definition, value: fn(LogStats) -> f64) {
-    of_node(shared, definition, move |shared, observed| {
-        observed.set(value(shared.log.stats()), &[]);
+fn of_log(log: &SegmentLog, definition: &'static Definition, value: fn(LogStats) -> f64) {
+    let log = log.clone();
+    observe(definition, move |observed| {
+        observed.set(value(log.stats()), &[]);
     });
 }
 

@@ -1,7 +1,9 @@
 //! The life of a node: what is opened in which order, what runs beside the services, how it ends.
 
+mod core;
 mod custodian;
 mod disk;
+mod doors;
 mod drain;
 mod epochs;
 mod error;
@@ -17,30 +19,26 @@ mod unsealing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::Machine;
-use eunoe_core::control::{self, ControlMachine};
+use eunoe_core::control::ControlMachine;
 use eunoe_core::data::DataMachine;
-use eunoe_raft::{NodeParts, RaftConfig, RaftNode};
-use eunoe_types::{Fault, GroupId};
+use eunoe_raft::RaftConfig;
+use eunoe_store::{RocksStates, SegmentLog};
+use eunoe_types::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admin::HealthState;
 use crate::config::Config;
-use crate::groups::Groups;
 use crate::grpc::Operator;
-use crate::peer::GrpcTransport;
+use crate::peer::{GrpcTransport, PeerClient};
 use crate::telemetry::Telemetry;
+pub use core::{Claim, Core, CoreParts};
 use disk::Disk;
 pub use disk::{LOG_DIR, STATE_DIR};
+use doors::Doors;
 pub use error::NodeError;
 use shared::Shared;
 
-/// A log write that takes longer means that the disk is hung: the node ends, so that others lead.
-const DISK_STALL_MAX: Duration = Duration::from_secs(20);
-/// How long recovery to the committed index may take before it is reported, again and again.
-const RECOVERY_REPORT: Duration = Duration::from_secs(30);
 /// After a signal, calls under way have so long.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -58,31 +56,54 @@ pub async fn run(config: Config) -> Result<(), NodeError> {
         let config = config.clone();
         founding::blocking(move || Disk::open(&config)).await??
     };
-    let shared = Shared::new(config, &disk)?;
-    let telemetry = Telemetry::start(&shared.config, &shared.material)?;
-    gauges::observe_all(&shared);
-    let ended = serve(&shared, &disk).await;
+    let log = disk.log.clone();
+    let doors = Doors::open(&config)?;
+    let core = Core::new(parts(config, disk, &doors))?;
+    let telemetry = Telemetry::start(&core.shared.config, &doors.material)?;
+    gauges::observe_all(&core.shared, &log);
+    let ended = serve(&core, &doors, &log).await;
     telemetry.end().await;
     ended
 }
 
-async fn serve(shared: &Arc<Shared>, disk: &Disk) -> Result<(), NodeError> {
-    let raft = raft_node(shared, disk)?;
-    let tasks = TaskTracker::new();
+fn parts(config: Config, disk: Disk, doors: &Doors) -> CoreParts<SegmentLog, RocksStates> {
+    let limits = &config.limits;
+    let raft = RaftConfig {
+        proposals_in_flight_max: limits.proposals_in_flight,
+        snapshot_log_bytes: limits.snapshot_log_bytes,
+        log_tail_bytes: (limits.snapshot_log_bytes / 4).max(1 << 20),
+        ..RaftConfig::default()
+    };
+    CoreParts {
+        config,
+        raft,
+        log: disk.log.clone(),
+        states: Arc::clone(&disk.states),
+        machines: (Arc::new(ControlMachine), Arc::new(DataMachine)),
+        vault: Arc::clone(&disk.vault),
+        transport: Arc::new(GrpcTransport::new(doors.links.clone())),
+        peers: Arc::new(PeerClient::new(doors.links.clone())),
+        directory: doors.directory.clone(),
+        claim: disk.is_new.then(|| Box::new(move || disk.claim()) as Claim),
+    }
+}
+
+async fn serve(core: &Core, doors: &Doors, log: &SegmentLog) -> Result<(), NodeError> {
+    let shared = &core.shared;
     let (stop_clients, stop_peers) = (CancellationToken::new(), CancellationToken::new());
     let admin = services::admin(shared, &stop_peers).await?;
-    let peer_service = services::peers(shared, raft.clone(), &stop_peers).await?;
+    let peer_service = services::peers(core, doors, &stop_peers).await?;
 
     let end = tokio::select! {
-        end = life(shared, disk, &raft, &tasks, &stop_clients) => end.unwrap_or_else(End::Unfit),
-        end = watch(shared, &raft) => end,
+        biased;
+        end = life(core, doors, log, &stop_clients) => end.unwrap_or_else(End::Unfit),
+        error = core.unfit() => End::Unfit(error),
         ended = peer_service => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
         ended = admin => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
     };
     match end {
         End::Asked => {
-            shared.groups_gone();
-            raft.shutdown().await;
+            core.shutdown().await;
             stop_peers.cancel();
             tracing::info!("the node ends");
             Ok(())
@@ -95,47 +116,31 @@ async fn serve(shared: &Arc<Shared>, disk: &Disk) -> Result<(), NodeError> {
     }
 }
 
-fn raft_node(shared: &Arc<Shared>, disk: &Disk) -> Result<RaftNode, NodeError> {
-    let limits = &shared.config.limits;
-    let config = RaftConfig {
-        proposals_in_flight_max: limits.proposals_in_flight,
-        snapshot_log_bytes: limits.snapshot_log_bytes,
-        log_tail_bytes: (limits.snapshot_log_bytes / 4).max(1 << 20),
-        ..RaftConfig::default()
-    };
-    Ok(RaftNode::new(NodeParts {
-        id: shared.config.node_id,
-        config,
-        log: disk.log.clone(),
-        states: Arc::clone(&disk.states),
-        transport: Arc::new(GrpcTransport::new(shared.links.clone())),
-        observer: shared.custodian.clone(),
-    })?)
-}
-
 /// Starts groups, begins or joins the realm, serves. Ends when the node was asked to, and has drained.
 async fn life(
-    shared: &Arc<Shared>,
-    disk: &Disk,
-    raft: &RaftNode,
-    tasks: &TaskTracker,
+    core: &Core,
+    doors: &Doors,
+    log: &SegmentLog,
     stop_clients: &CancellationToken,
 ) -> Result<End, NodeError> {
+    let shared = &core.shared;
     let mut terminate = signal(SignalKind::terminate()).map_err(signal_fault)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signal_fault)?;
     let asked = async {
         tokio::select! {
+            biased;
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
     tokio::pin!(asked);
     let serving = async {
-        start(shared, disk, raft, tasks).await?;
-        services::clients(shared, stop_clients).await
+        core.start().await?;
+        services::clients(core, doors, log, stop_clients).await
     };
     tokio::pin!(serving);
     tokio::select! {
+            biased;
         served = &mut serving => return Ok(End::Unfit(served.err().unwrap_or(NodeError::Panicked))),
         () = &mut asked => {}
     }
@@ -157,108 +162,15 @@ fn signal_fault(error: std::io::Error) -> NodeError {
     Fault::io("listen to signals", error).into()
 }
 
-/// Everything up to the moment when the node can serve.
-async fn start(
-    shared: &Arc<Shared>,
-    disk: &Disk,
-    raft: &RaftNode,
-    tasks: &TaskTracker,
-) -> Result<(), NodeError> {
-    if disk.is_new {
-        shared
-            .health
-            .set(HealthState::Starting("waiting for the other members"));
-        founding::may_start_blank(&shared.config, &shared.peers).await?;
-        disk.claim()?;
-    }
-    let control = raft
-        .start_group(GroupId::CONTROL, Arc::new(ControlMachine))
-        .await?;
-    let machine: Arc<dyn Machine> = Arc::new(DataMachine);
-    let mut data = Vec::new();
-    for id in 1..=shared.config.data_groups {
-        data.push(raft.start_group(GroupId(id), Arc::clone(&machine)).await?);
-    }
-    shared.set_groups(Groups::new(control, data, shared.peers.clone(), tasks));
-    let groups = shared.groups()?;
-    shared.spawn(follow_members(Arc::clone(shared)));
-    shared.spawn(founding::begin_realm(Arc::clone(shared)));
-    shared
-        .health
-        .set(HealthState::Starting("founding or joining the cluster"));
-    let all: Vec<_> = groups.all().cloned().collect();
-    founding::found_groups(shared, &all).await?;
-    shared
-        .health
-        .set(HealthState::Starting("applying what was committed"));
-    for group in &all {
-        while group.wait_recovered(RECOVERY_REPORT).await.is_err() {
-            tracing::warn!(group = %group.id(), "the group has not recovered to its committed index yet");
-        }
-    }
-    shared
-        .health
-        .set(HealthState::Starting("waiting for the root key"));
-    shared.spawn(lease::keep(Arc::clone(shared)));
-    shared.spawn(unsealing::keep_unsealed(Arc::clone(shared)));
-    shared.spawn(custodian::destroy_old_roots(Arc::clone(shared)));
-    shared.spawn(epochs::drive(Arc::clone(shared)));
-    unsealing::first_time(shared).await;
-    let balanced = Arc::clone(shared);
-    shared.spawn(async move {
-        drain::spread_leaders(balanced).await;
-        Ok(())
-    });
-    Ok(())
-}
-
 /// What the cluster service works on.
-fn operator(shared: &Arc<Shared>) -> Result<Operator, NodeError> {
+fn operator(shared: &Arc<Shared>, log: &SegmentLog) -> Result<Operator, NodeError> {
     let own = Arc::clone(shared);
     Ok(Operator {
         groups: shared.groups()?,
         peers: shared.peers.clone(),
         realm: shared.config.realm,
         own: Box::new(move || peers::state(&own, own.config.node_id)),
-        log: shared.log.clone(),
+        log: log.clone(),
         faults: shared.faults.clone(),
-    })
-}
-
-/// Keeps the directory of peers and the placement policy as the control group has them.
-async fn follow_members(shared: Arc<Shared>) -> Result<(), NodeError> {
-    let control = shared.groups()?.control().clone();
-    let mut applied = control.watch_applied();
-    loop {
-        applied.mark_unchanged();
-        let (policy, nodes) = control
-            .with_view(|view| Ok::<_, Fault>((control::placement_policy(view)?, control::nodes(view)?)))??;
-        placement::follow(&shared, policy)?;
-        if !nodes.is_empty() {
-            shared.directory.replace(placement::entries(nodes)?);
-        }
-        if applied.changed().await.is_err() {
-            return Ok(());
-        }
-        // Members change rarely and keys often: not every entry is worth a scan.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Ends when the node must not go on.
-async fn watch(shared: &Arc<Shared>, raft: &RaftNode) -> End {
-    let stalled = async {
-        loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            if raft.log_stalled_for() > DISK_STALL_MAX {
-                return NodeError::Unfit("a write to the log does not end: the disk hangs".into());
-            }
-        }
-    };
-    End::Unfit(tokio::select! {
-        failure = raft.failed() => NodeError::Unfit(failure.what),
-        fault = shared.faults.raised() => NodeError::Unfit(fault),
-        error = shared.failed() => error,
-        error = stalled => error,
     })
 }

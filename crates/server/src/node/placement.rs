@@ -1,5 +1,8 @@
 //! The control group's placement policy, as this node obeys it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use eunoe_core::control::{self, NodeRow};
 use eunoe_core::placement::{Policy, Site};
 use eunoe_types::{Fault, NodeId};
@@ -8,12 +11,32 @@ use super::{NodeError, Shared};
 use crate::placement::allowed;
 use crate::tls::PeerEntry;
 
+/// Keeps the directory of peers and the placement policy as the control group has them.
+pub(super) async fn follow_members(shared: Arc<Shared>) -> Result<(), NodeError> {
+    let control = shared.groups()?.control().clone();
+    let mut applied = control.watch_applied();
+    loop {
+        applied.mark_unchanged();
+        let (policy, nodes) = control
+            .with_view(|view| Ok::<_, Fault>((control::placement_policy(view)?, control::nodes(view)?)))??;
+        follow(&shared, policy)?;
+        if !nodes.is_empty() {
+            shared.directory.replace(entries(nodes)?);
+        }
+        if applied.changed().await.is_err() {
+            return Ok(());
+        }
+        // Members change rarely and keys often: not every entry is worth a scan.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Makes the cluster's policy the one that handshakes are judged by, from the moment on when it is known.
 ///
 /// # Errors
 ///
 /// If it does not allow this node's own site: the node must not go on.
-pub(super) fn follow(shared: &Shared, policy: Option<Policy>) -> Result<(), NodeError> {
+fn follow(shared: &Shared, policy: Option<Policy>) -> Result<(), NodeError> {
     let Some(policy) = policy else {
         return Ok(());
     };
@@ -27,7 +50,7 @@ pub(super) fn follow(shared: &Shared, policy: Option<Policy>) -> Result<(), Node
 /// # Errors
 ///
 /// If a row has a site that is none, which `apply` lets nobody write.
-pub(super) fn entries(nodes: Vec<NodeRow>) -> Result<Vec<(NodeId, PeerEntry)>, Fault> {
+fn entries(nodes: Vec<NodeRow>) -> Result<Vec<(NodeId, PeerEntry)>, Fault> {
     let admitted = nodes
         .into_iter()
         .filter(|node| node.state != control::NodeState::Removed);

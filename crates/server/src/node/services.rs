@@ -1,25 +1,20 @@
 //! The listeners of a node: peers, clients, probes.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use eunoe_proto::DESCRIPTORS;
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
 use eunoe_proto::cluster::cluster_service_server::ClusterServiceServer;
 use eunoe_proto::erasure::erasure_service_server::ErasureServiceServer;
-use eunoe_raft::RaftNode;
+use eunoe_store::SegmentLog;
 use futures::future::{BoxFuture, FutureExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::peers::Handler;
-use super::{GRACE, NodeError, Shared};
+use super::{Core, Doors, GRACE, NodeError, Shared};
 use crate::admin::{self, HealthState};
-use crate::edge::{Edge, Quota};
 use crate::grpc::{self, Chat, Cluster, Erasures, Gate};
-use crate::keys::Keys;
 use crate::peer::PeerServer;
 use crate::reload;
 use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
@@ -46,11 +41,11 @@ pub(super) async fn admin(shared: &Arc<Shared>, stop: &CancellationToken) -> Res
 }
 
 /// Follows the files that platforms replace while the node runs.
-fn follow_files(shared: &Shared) {
-    let material = shared.material.clone();
+fn follow_files(shared: &Shared, doors: &Doors) {
+    let material = doors.material.clone();
     let certificates = reload::follow("certificates", move || material.reload());
     shared.spawn(certificates.map(Ok));
-    if let Some(issuer) = shared.issuer.clone() {
+    if let Some(issuer) = doors.issuer.clone() {
         let keys = reload::follow("keys of the issuer", move || issuer.reload());
         shared.spawn(keys.map(Ok));
     }
@@ -58,46 +53,36 @@ fn follow_files(shared: &Shared) {
 
 /// The service for other nodes. It answers before the groups run: the members of a new cluster find each other.
 pub(super) async fn peers(
-    shared: &Arc<Shared>,
-    raft: RaftNode,
+    core: &Core,
+    doors: &Doors,
     stop: &CancellationToken,
 ) -> Result<Service, NodeError> {
-    follow_files(shared);
+    let (shared, directory) = (&core.shared, &doors.directory);
+    follow_files(shared, doors);
     let listener = listen(shared.config.listen.peer).await?;
-    let handler = Arc::new(Handler {
-        shared: Arc::clone(shared),
-    });
-    let acceptor = Acceptor::peers(
-        &shared.material,
-        shared.directory.clone(),
-        HandshakeLimits::default(),
-    )?;
-    let service = PeerServer::new(shared.config.node_id, raft, handler, shared.directory.clone());
+    let acceptor = Acceptor::peers(&doors.material, directory.clone(), HandshakeLimits::default())?;
+    let (id, raft) = (shared.config.node_id, core.raft.clone());
+    let service = PeerServer::new(id, raft, core.handler(), directory.clone());
     let router = peer_server().add_service(service);
     let stop = stop.clone().cancelled_owned();
     Ok(async move { Ok(serve(listener, acceptor, router, GRACE, stop).await?) }.boxed())
 }
 
 /// The service for clients; ends when it was stopped and calls under way are done.
-pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<(), NodeError> {
-    let tasks = TaskTracker::new();
-    let groups = shared.groups()?;
-    let keys = Keys::new(Arc::clone(&shared.keyring), Arc::clone(&groups), &tasks);
-    let quota = Quota::new(NonZeroU32::new(shared.config.limits.tenant_messages_per_second));
-    let edge = Edge::new(
-        groups,
-        keys,
-        shared.peers.clone(),
-        Arc::clone(&shared.hub),
-        quota,
-        stop.clone(),
-    );
+pub(super) async fn clients(
+    core: &Core,
+    doors: &Doors,
+    log: &SegmentLog,
+    stop: &CancellationToken,
+) -> Result<(), NodeError> {
+    let shared = &core.shared;
+    let edge = core.edge(stop.clone())?;
     let erasures = ErasureServiceServer::new(Erasures::new(edge.clone(), shared.faults.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
     let chat = ChatServiceServer::new(Chat::new(edge, shared.faults.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(2 * REQUEST_BYTES_MAX);
-    let cluster = ClusterServiceServer::new(Cluster::new(super::operator(shared)?))
+    let cluster = ClusterServiceServer::new(Cluster::new(super::operator(shared, log)?))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -114,11 +99,11 @@ pub(super) async fn clients(shared: &Arc<Shared>, stop: &CancellationToken) -> R
         connections_max: limits.client_connections,
         ..HandshakeLimits::default()
     };
-    let acceptor = Acceptor::clients(&shared.material, shared.issuer.is_some(), handshakes)?;
+    let acceptor = Acceptor::clients(&doors.material, doors.issuer.is_some(), handshakes)?;
     let listener = listen(shared.config.listen.client).await?;
     let router = client_server(
         limits.streams_per_connection,
-        Gate::new(shared.issuer.clone(), grpc::roles),
+        Gate::new(doors.issuer.clone(), grpc::roles),
     )
     .add_service(health)
     .add_service(reflection)

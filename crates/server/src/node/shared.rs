@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use eunoe_core::control;
-use eunoe_crypto::{Entropy, KeyArena, Locking, OsEntropy};
+use eunoe_crypto::{Entropy, KeyArena, Locking};
 use eunoe_custody::{Keyring, KeyringLimits};
 use eunoe_raft::GroupHandle;
 use eunoe_types::{BootId, GroupId};
@@ -12,17 +12,16 @@ use eunoe_vault::ErasableVault;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc;
 
+use super::NodeError;
 use super::custodian::Custodian;
-use super::{Disk, NodeError};
 use crate::admin::Health;
-use crate::clock::BootClock;
 use crate::config::Config;
 use crate::edge::Hub;
 use crate::groups::Groups;
 use crate::grpc::Faults;
-use crate::oidc::Issuer;
-use crate::peer::{PeerClient, PeerLinks};
-use crate::tls::{PeerDirectory, TlsMaterial};
+use crate::peer::Peers;
+use crate::surroundings::{BootClock, SystemEntropy};
+use crate::tls::PeerDirectory;
 
 /// Keys that may be in memory: caches, pages of the key trees, and what is in use.
 const KEYS_MAX: usize = 1 << 20;
@@ -34,29 +33,26 @@ const LEVELS: u8 = 3;
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) boot: BootId,
-    pub(super) material: TlsMaterial,
-    pub(super) issuer: Option<Issuer>,
     pub(super) directory: PeerDirectory,
-    pub(super) links: PeerLinks,
-    pub(super) peers: PeerClient,
+    pub(super) peers: Peers,
     pub(super) vault: Arc<dyn ErasableVault>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) hub: Arc<Hub>,
     pub(super) custodian: Arc<Custodian>,
     pub(super) health: Health,
     pub(super) faults: Faults,
-    pub(super) log: eunoe_store::SegmentLog,
     groups: RwLock<Option<Arc<Groups>>>,
     draining: AtomicBool,
     failures: (mpsc::Sender<NodeError>, Mutex<mpsc::Receiver<NodeError>>),
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, disk: &Disk) -> Result<Arc<Self>, NodeError> {
-        let material = TlsMaterial::load(&config)?;
-        let issuer = config.oidc.as_ref().map(Issuer::load).transpose()?;
-        let directory = PeerDirectory::new(config.placement, config.peer_entries());
-        let links = PeerLinks::new(material.clone(), directory.clone());
+    pub(super) fn new(
+        config: Config,
+        vault: Arc<dyn ErasableVault>,
+        peers: Peers,
+        directory: PeerDirectory,
+    ) -> Result<Arc<Self>, NodeError> {
         let locking = if config.development {
             Locking::BestEffort
         } else {
@@ -64,22 +60,18 @@ impl Shared {
         };
         let arena = KeyArena::new(locking, KEYS_MAX)?;
         let mut boot = BootId::default();
-        OsEntropy.fill(&mut boot.0).map_err(|_| NodeError::Entropy)?;
+        SystemEntropy.fill(&mut boot.0).map_err(|_| NodeError::Entropy)?;
         let (failed, failures) = mpsc::channel(1);
         let shared = Arc::new(Self {
             boot,
-            material,
-            issuer,
             directory,
-            peers: PeerClient::new(links.clone()),
-            links,
-            vault: Arc::clone(&disk.vault),
+            peers,
+            vault,
             keyring: Arc::new(Keyring::new(arena, KeyringLimits::default(), Arc::new(BootClock))),
             hub: Arc::new(Hub::default()),
             custodian: Arc::new(Custodian::default()),
             health: Health::default(),
             faults: Faults::default(),
-            log: disk.log.clone(),
             groups: RwLock::new(None),
             draining: AtomicBool::new(false),
             failures: (failed, Mutex::new(failures)),

@@ -1,4 +1,4 @@
-//! What this node asks of its peers, beside Raft.
+//! Calls to peers over gRPC.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use zeroize::Zeroize as _;
 use super::links::{Lane, Link};
 use super::transport::within;
 use super::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerLinks, PeerState, ProposeOutcome,
-    status,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerCalls, PeerLinks, PeerState,
+    ProposeOutcome, status,
 };
 use crate::telemetry;
 
@@ -46,8 +46,14 @@ impl PeerClient {
         Self { links }
     }
 
-    /// Hands a sealed command to `to`, which should lead `group`. The answer comes within `deadline`.
-    pub async fn propose(
+    fn link(&self, to: NodeId) -> Result<Link, TransportError> {
+        self.links.link(to, Lane::Requests, None)
+    }
+}
+
+#[tonic::async_trait]
+impl PeerCalls for PeerClient {
+    async fn propose(
         &self,
         to: NodeId,
         group: GroupId,
@@ -76,8 +82,7 @@ impl PeerClient {
         }
     }
 
-    /// Asks `to`, which should lead `group`, for a change. The answer comes within `deadline`.
-    pub async fn change_group(
+    async fn change_group(
         &self,
         to: NodeId,
         group: GroupId,
@@ -103,8 +108,7 @@ impl PeerClient {
         }
     }
 
-    /// Asks `from` for the root, for this run of this node.
-    pub async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
+    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
         let mut link = self.link(from)?;
         let message = GrantRootRequest {
             boot_id: Bytes::copy_from_slice(boot_id.as_bytes()),
@@ -128,13 +132,7 @@ impl PeerClient {
         }
     }
 
-    /// Brings `to` the root of the epoch under preparation. `Ok` when it is durable there.
-    pub async fn install_root(
-        &self,
-        to: NodeId,
-        slot: Slot,
-        root: &SecretBytes,
-    ) -> Result<(), TransportError> {
+    async fn install_root(&self, to: NodeId, slot: Slot, root: &SecretBytes) -> Result<(), TransportError> {
         let mut link = self.link(to)?;
         // The buffer is wiped when the last reference to it goes.
         let root = Bytes::from_owner(super::outcome::Wiped(SecretBytes::from(root.expose())));
@@ -151,8 +149,7 @@ impl PeerClient {
         .map(drop)
     }
 
-    /// Asks `to`, which should lead the control group, for a lease. The answer comes within `timeout`.
-    pub async fn renew_lease(&self, to: NodeId, timeout: Duration) -> Result<GrantedLease, TransportError> {
+    async fn renew_lease(&self, to: NodeId, timeout: Duration) -> Result<GrantedLease, TransportError> {
         let mut link = self.link(to)?;
         let call = link.client.renew_lease(timed(RenewLeaseRequest {}, timeout));
         let answer = within(timeout, call).await?;
@@ -163,8 +160,7 @@ impl PeerClient {
         })
     }
 
-    /// Waits until `to` has applied an entry of the control group.
-    pub async fn await_applied(
+    async fn await_applied(
         &self,
         to: NodeId,
         control_index: u64,
@@ -177,8 +173,7 @@ impl PeerClient {
             .map(drop)
     }
 
-    /// Passes a typing notice to the tails on `to`.
-    pub async fn relay_typing(
+    async fn relay_typing(
         &self,
         to: NodeId,
         conversation: ConversationId,
@@ -200,8 +195,7 @@ impl PeerClient {
         .map(drop)
     }
 
-    /// Asks `to` how it is.
-    pub async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError> {
+    async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError> {
         let mut link = self.link(to)?;
         let answer = within(
             PING_TIMEOUT,
@@ -225,8 +219,7 @@ impl PeerClient {
         }
     }
 
-    /// Makes `to` hand over its leaderships, and says which groups it still leads.
-    pub async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {
+    async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {
         let mut link = self.link(to)?;
         let answer = within(
             DRAIN_TIMEOUT,
@@ -234,10 +227,6 @@ impl PeerClient {
         )
         .await?;
         Ok(answer.into_inner().leader_of.into_iter().map(GroupId).collect())
-    }
-
-    fn link(&self, to: NodeId) -> Result<Link, TransportError> {
-        self.links.link(to, Lane::Requests, None)
     }
 }
 

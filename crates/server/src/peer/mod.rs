@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a command or a Raft message says. No message body crosses the link unsealed.
 
+mod calls;
 mod client;
 mod handler;
 mod links;
@@ -10,6 +11,7 @@ mod server;
 mod status;
 mod transport;
 
+pub use calls::{PeerCalls, Peers};
 pub use client::PeerClient;
 pub use handler::PeerHandler;
 pub use links::PeerLinks;

@@ -9,8 +9,8 @@ use eunoe_core::placement::Policy;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerClient,
-    PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerCalls as _,
+    PeerClient, PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
 };
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};

@@ -1,0 +1,70 @@
+//! What a node asks of its peers, beside Raft.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use eunoe_crypto::SecretBytes;
+use eunoe_raft::TransportError;
+use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
+
+use super::{ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome};
+
+/// Calls to peers, however they travel. Clones share the connections.
+pub type Peers = Arc<dyn PeerCalls>;
+
+/// Calls to peers; the other end is a [`super::PeerHandler`].
+///
+/// ### To ensure correctness
+///
+/// - A call reaches the admitted node that it names, or none.
+/// - Every call ends: with an answer, or with an error soon after its timeout.
+/// - An outcome that claims no effect is only given when the call was never sent, or answered so.
+#[tonic::async_trait]
+pub trait PeerCalls: Send + Sync + 'static {
+    /// Hands a sealed command to `to`, which should lead `group`. The answer comes within `deadline`.
+    async fn propose(&self, to: NodeId, group: GroupId, command: Bytes, deadline: Duration)
+    -> ProposeOutcome;
+
+    /// Asks `to`, which should lead `group`, for a change. The answer comes within `deadline`.
+    async fn change_group(
+        &self,
+        to: NodeId,
+        group: GroupId,
+        change: GroupChange,
+        deadline: Duration,
+    ) -> ChangeOutcome;
+
+    /// Asks `from` for the root, for this run of this node.
+    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError>;
+
+    /// Brings `to` the root of the epoch under preparation. `Ok` when it is durable there.
+    async fn install_root(&self, to: NodeId, slot: Slot, root: &SecretBytes) -> Result<(), TransportError>;
+
+    /// Asks `to`, which should lead the control group, for a lease. The answer comes within `timeout`.
+    async fn renew_lease(&self, to: NodeId, timeout: Duration) -> Result<GrantedLease, TransportError>;
+
+    /// Waits until `to` has applied an entry of the control group.
+    async fn await_applied(
+        &self,
+        to: NodeId,
+        control_index: u64,
+        timeout: Duration,
+    ) -> Result<(), TransportError>;
+
+    /// Passes a typing notice to the tails on `to`.
+    async fn relay_typing(
+        &self,
+        to: NodeId,
+        conversation: ConversationId,
+        participant: u32,
+        active: bool,
+    ) -> Result<(), TransportError>;
+
+    /// Asks `to` how it is.
+    async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError>;
+
+    /// Makes `to` hand over its leaderships, and says which groups it still leads.
+    async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError>;
+}
