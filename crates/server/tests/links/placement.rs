@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::placement::{Policy, Site};
 use eunoe_raft::TransportError;
+use eunoe_server::peer::PeerCalls as _;
 use eunoe_server::tls::{TlsError, TlsMaterial};
 use futures::stream::StreamExt as _;
 use rustls::pki_types::ServerName;
