@@ -20,7 +20,7 @@ use std::time::Duration;
 use eunoe_core::Machine;
 use eunoe_core::control::{self, ControlMachine};
 use eunoe_core::data::DataMachine;
-use eunoe_raft::{NodeParts, RaftConfig, RaftNode};
+use eunoe_raft::{Blocking, NodeParts, RaftConfig, RaftNode};
 use eunoe_types::{Fault, GroupId};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -110,6 +110,7 @@ fn raft_node(shared: &Arc<Shared>, disk: &Disk) -> Result<RaftNode, NodeError> {
         states: Arc::clone(&disk.states),
         transport: Arc::new(GrpcTransport::new(shared.links.clone())),
         observer: shared.custodian.clone(),
+        blocking: Blocking::Pool,
     })?)
 }
 
