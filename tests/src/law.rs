@@ -53,6 +53,8 @@ const EVERY_LIBRARY: &[&str] = &[
 /// is free to use.
 pub const OWNERS: &[(&str, &[&str])] = &[
     ("openraft", &["eunoe-raft"]),
+    // The type of what openraft draws from; what must not be guessed comes from `eunoe_crypto::Entropy`.
+    ("rand", &["eunoe-raft"]),
     ("rocksdb", &["eunoe-store"]),
     ("crc32c", &["eunoe-store"]),
     ("aws-lc-rs", &["eunoe-crypto"]),

@@ -38,16 +38,45 @@ impl Dependency {
     }
 }
 
+/// The members and everything that they are built of, each with the features that it has then, from `cargo tree` with
+/// `arguments`. A line is `name version (path) feature,feature`.
+///
+/// # Panics
+///
+/// If cargo is not there or does not understand the workspace.
+pub fn tree(arguments: &[&str]) -> Vec<String> {
+    let output = cargo(&[
+        "tree",
+        "--offline",
+        "--locked",
+        "--prefix",
+        "none",
+        "--format",
+        "{p} {f}",
+    ])
+    .args(arguments)
+    .output()
+    .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo tree: {errors}");
+    let lines = String::from_utf8(output.stdout).expect("cargo writes text");
+    lines.lines().map(str::to_owned).collect()
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(crate::workspace_root());
+    command
+}
+
 /// Asks cargo about this workspace; needs no network and no lock.
 ///
 /// # Panics
 ///
 /// If cargo is not there or does not understand the workspace.
 pub fn of_this_workspace() -> Metadata {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(crate::workspace_root())
+    let output = cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .output()
         .expect("cargo runs");
     assert!(

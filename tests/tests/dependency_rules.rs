@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use eunoe_tests::law::{ARROWS, breaches};
-use eunoe_tests::packages::{Dependency, Metadata, Package, of_this_workspace};
+use eunoe_tests::packages::{Dependency, Metadata, Package, of_this_workspace, tree};
 
 #[test]
 fn the_workspace_keeps_the_law() {
@@ -37,6 +37,29 @@ fn arrows_point_down() {
             );
         }
     }
+}
+
+/// Lines of a tree whose package has faults built in on purpose.
+fn sabotaged(arguments: &[&str]) -> Vec<String> {
+    let has = |line: &String| {
+        let features = line.rsplit(' ').next().unwrap_or_default();
+        features.split(',').any(|feature| feature == "sabotage")
+    };
+    tree(arguments).into_iter().filter(has).collect()
+}
+
+#[test]
+fn no_build_has_faults_on_purpose_that_did_not_ask_for_them() {
+    for build in [
+        &["--workspace", "--edges", "all"][..],
+        &["--package", "eunoe-server", "--edges", "normal,build"],
+        &["--package", "eunoe-cli", "--edges", "normal,build"],
+    ] {
+        assert_eq!(sabotaged(build), Vec::<String>::new(), "{build:?}");
+    }
+    let asked = sabotaged(&["--package", "eunoe-raft", "--features", "sabotage"]);
+    let named = |name: &str| asked.iter().any(|line| line.starts_with(name));
+    assert!(named("eunoe-raft ") && named("eunoe-types "), "{asked:?}");
 }
 
 fn naming(package: &str, dependency: &str, req: &str, kind: Option<&str>) -> Vec<String> {

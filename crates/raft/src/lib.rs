@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod alive;
+mod blocking;
 mod codec;
 mod config;
 mod error;
@@ -17,17 +18,21 @@ mod log_store;
 mod network;
 mod node;
 mod peer;
+mod runtime;
 mod state;
 #[cfg(test)]
 mod suite_test;
 mod transport;
 mod types;
+pub mod watch;
 
+pub use blocking::{Blocking, Panicked};
 pub use codec::applied_position;
 pub use config::RaftConfig;
 pub use error::{MembershipError, ProposeError, ReadError, ServeError, StartError};
 pub use group::{GroupFailure, GroupHandle, GroupStatus, Leadership, Members, Replication};
 pub use node::{NodeParts, RaftNode};
 pub use peer::Node;
+pub use runtime::seed_elections;
 pub use state::StateObserver;
 pub use transport::{CallKind, Channel, PeerTransport, Target, TransportError};

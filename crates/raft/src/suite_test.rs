@@ -12,6 +12,7 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{OptionalSend, StorageError};
 use tempfile::TempDir;
 
+use crate::Blocking;
 use crate::alive::alive;
 use crate::log_store::LogStore;
 use crate::state::{GroupState, Slot, Snapshots, StateMachine};
@@ -43,7 +44,8 @@ impl<L: LogEngine, F: StateFactory> StoreBuilder<TypeConfig, LogStore<L>, StateM
         let log = LogStore::new(GROUP, (self.log)(&dir.path().join("log")), alive.clone());
         let states = Arc::new((self.states)(&dir.path().join("state")));
         let slot: Arc<dyn GroupState> = Arc::new(Slot::open(GROUP, states).expect("the state opens"));
-        let snapshots = Arc::new(Snapshots::open(slot.snapshot_dir()).expect("the snapshots open"));
+        let snapshots =
+            Arc::new(Snapshots::open(slot.snapshot_dir(), Blocking::Pool).expect("the snapshots open"));
         let observer = Arc::new(|_: GroupId, _: &[eunoe_core::Effect]| {});
         let machine = StateMachine::new(GROUP, Arc::new(NoCommands), slot, snapshots, observer, alive);
         Ok((dir, log, machine.expect("the state is readable").0))

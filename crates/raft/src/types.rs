@@ -5,11 +5,12 @@ use std::fmt;
 use bytes::Bytes;
 use eunoe_types::{LogPosition, NodeId};
 use openraft::entry::{RaftEntry, RaftPayload};
-use openraft::impls::{InlineBatch, TokioRuntime, leader_id_adv};
+use openraft::impls::{InlineBatch, leader_id_adv};
 use openraft::{EntryPayload, OptionalSend, Raft};
 
 use crate::Node;
 use crate::group::Responder;
+use crate::runtime::Runtime;
 use crate::state::StateMachine;
 
 /// A command as openraft carries it: opaque bytes, never printed.
@@ -55,7 +56,7 @@ impl openraft::RaftTypeConfig for TypeConfig {
     type Vote = Vote;
     type Payload = Payload;
     type Entry = Entry;
-    type AsyncRuntime = TokioRuntime;
+    type AsyncRuntime = Runtime;
     type Responder<T>
         = Responder<T>
     where

@@ -10,6 +10,7 @@ mod ids;
 pub mod limits;
 mod log_position;
 mod role;
+pub mod sabotage;
 mod time;
 
 pub use codec::{DecodeError, Decoder, Encoder};

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::StateView;
+use eunoe_core::{Machine, StateView};
 use eunoe_types::{Fault, GroupId, LogPosition, NodeId};
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::watch;
 
 use super::{Admission, Barrier, GroupStatus, Leadership, Replication};
 use crate::alive::Gone;
 use crate::log_store::LogMeter;
 use crate::state::GroupState;
 use crate::types::{GroupRaft, Metrics, position};
-use crate::{ReadError, node::TaskSet};
+use crate::{ReadError, node::TaskSet, watch};
 
 /// What is under way when a group stops, the making of a snapshot above all, gets so long to end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(60);
@@ -30,6 +29,7 @@ pub(crate) struct GroupInner {
     pub(crate) node: NodeId,
     pub(crate) raft: GroupRaft,
     pub(crate) state: Arc<dyn GroupState>,
+    pub(crate) machine: Arc<dyn Machine>,
     pub(crate) applied: watch::Receiver<Option<LogPosition>>,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) admission: Admission,

@@ -2,10 +2,10 @@
 
 use eunoe_types::{GroupId, NodeId};
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::watch;
 
 use super::{Leadership, Members};
 use crate::types::{GroupRaft, StoredMembership, TypeConfig};
+use crate::watch;
 
 /// A group that failed: this node is unfit and must stop.
 #[derive(Clone, Debug, PartialEq, Eq)]

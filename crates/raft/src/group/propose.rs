@@ -1,7 +1,10 @@
 //! Proposals.
 
 use bytes::Bytes;
+use eunoe_core::Txn;
+use eunoe_types::LogPosition;
 use eunoe_types::limits::COMMAND_BYTES_MAX;
+use eunoe_types::sabotage::{self, Sabotage};
 use openraft::errors::{ClientWriteError, ForwardToLeader};
 use openraft::raft::ClientWriteResult;
 use tokio::sync::oneshot;
@@ -18,8 +21,32 @@ impl GroupHandle {
     ///
     /// Dropping the future does not take the proposal back.
     pub async fn propose(&self, command: Bytes) -> Result<Bytes, ProposeError> {
+        if sabotage::is(Sabotage::AckBeforeCommit)
+            && let Some(reply) = self.answer_early(&command)
+        {
+            return Ok(reply);
+        }
         let outcome = self.submit(command).await?;
         await_outcome(outcome).await
+    }
+
+    /// Breaks the promise of [`Self::propose`]: a leader answers what the machine would answer now, while the
+    /// proposal goes its way.
+    fn answer_early(&self, command: &Bytes) -> Option<Bytes> {
+        let now = self.leadership();
+        if !now.is_leader {
+            return None;
+        }
+        let at = LogPosition {
+            term: now.term,
+            index: self.metrics().last_log_index? + 1,
+        };
+        let machine = &self.inner.machine;
+        let applied = self.with_view(|view| machine.apply(&mut Txn::new(view), at, command));
+        let reply = applied.ok()?.ok()?.reply;
+        let (group, command) = (self.clone(), command.clone());
+        tokio::spawn(async move { group.submit(command).await.map(drop) });
+        Some(reply.into())
     }
 
     /// Proposes commands that enter the log in this order, though others may come between them.

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eunoe_store::{Completion, LogRecord};
+use tokio::time::Instant;
 
 /// Bytes between two marks: what is kept beyond the wanted tail, at most.
 const MARK_BYTES: u64 = 64 * 1024;

@@ -76,10 +76,16 @@ impl InFlight {
 }
 
 /// Opens the stream and sends `input` through it.
-pub(super) async fn open<S>(peer: &Peer, input: S) -> Result<Results<'_>, RPCError<TypeConfig>>
+///
+/// Nothing is opened before there is a request: openraft pauses after a failed attempt, and it does so in `input`.
+pub(super) async fn open<S>(peer: &Peer, mut input: S) -> Result<Results<'_>, RPCError<TypeConfig>>
 where
     S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
 {
+    let Some(first) = input.next().await else {
+        return Ok(stream::empty().boxed());
+    };
+    let input = stream::iter([first]).chain(input);
     // Not openraft's limit, which is made for one heartbeat: a follower answers only after its disk has synced.
     let patience = peer.append_timeout;
     let in_flight = Arc::new(InFlight::new());

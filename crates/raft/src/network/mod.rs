@@ -12,7 +12,7 @@ use eunoe_types::{GroupId, NodeId};
 use openraft::RaftNetworkFactory;
 
 use crate::types::TypeConfig;
-use crate::{Channel, Node, PeerTransport, Target};
+use crate::{Blocking, Channel, Node, PeerTransport, Target};
 
 /// Makes the clients of one group.
 pub(crate) struct Network {
@@ -21,6 +21,7 @@ pub(crate) struct Network {
     pub(crate) transport: Arc<dyn PeerTransport>,
     pub(crate) append_timeout: Duration,
     pub(crate) snapshot_chunk_bytes: usize,
+    pub(crate) blocking: Blocking,
 }
 
 /// A client for one peer on one channel.
@@ -31,6 +32,7 @@ pub(crate) struct Peer {
     transport: Arc<dyn PeerTransport>,
     append_timeout: Duration,
     snapshot_chunk_bytes: usize,
+    blocking: Blocking,
 }
 
 impl Network {
@@ -46,6 +48,7 @@ impl Network {
             transport: Arc::clone(&self.transport),
             append_timeout: self.append_timeout,
             snapshot_chunk_bytes: self.snapshot_chunk_bytes,
+            blocking: self.blocking,
         }
     }
 }

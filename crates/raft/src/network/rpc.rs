@@ -170,7 +170,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             vote,
             meta: snapshot.meta,
         });
-        let chunks = snapshot_chunks(snapshot.snapshot, self.snapshot_chunk_bytes);
+        let chunks = snapshot_chunks(snapshot.snapshot, self.snapshot_chunk_bytes, self.blocking);
         let sent = self
             .transport
             .send_snapshot(self.target.clone(), self.group, header, chunks, timeout);

@@ -13,11 +13,10 @@ use eunoe_core::Machine;
 use eunoe_store::{LogEngine, StateFactory};
 use eunoe_types::{GroupId, NodeId};
 use futures::future::join_all;
-use tokio::sync::watch;
 
 use crate::group::GroupFailure;
 use crate::state::{Snapshots, StateObserver};
-use crate::{GroupHandle, PeerTransport, RaftConfig, StartError};
+use crate::{Blocking, GroupHandle, PeerTransport, RaftConfig, StartError, watch};
 use start::Starter;
 pub(crate) use tasks::TaskSet;
 
@@ -35,6 +34,8 @@ pub struct NodeParts<L, F> {
     pub transport: Arc<dyn PeerTransport>,
     /// Who is told about changes of state.
     pub observer: Arc<dyn StateObserver>,
+    /// Where its calls to the disk run that block for long.
+    pub blocking: Blocking,
 }
 
 /// A node: its groups, and what serves other nodes' messages to them. Clones mean the same node.

@@ -8,7 +8,6 @@ use eunoe_types::{Fault, GroupId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use openraft::errors::Fatal;
-use tokio::sync::watch;
 
 use super::{NodeParts, Running, TaskSet};
 use crate::alive::{Gone, alive};
@@ -17,7 +16,7 @@ use crate::log_store::{LogMeter, LogStore};
 use crate::network::Network;
 use crate::state::{GroupState, Slot, Snapshots, StateMachine};
 use crate::types::{GroupRaft, TypeConfig};
-use crate::{GroupHandle, Leadership, StartError};
+use crate::{GroupHandle, Leadership, Panicked, StartError, watch};
 
 type Failures = watch::Sender<Option<GroupFailure>>;
 
@@ -64,14 +63,14 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         failures: Failures,
     ) -> Result<Running, StartError> {
         let states = Arc::clone(&self.parts.states);
-        let state: Arc<dyn GroupState> = open(move || Slot::open(group, states)).await?;
-        let root = state.snapshot_dir();
-        let snapshots = open(move || Snapshots::open(root)).await?;
+        let state: Arc<dyn GroupState> = self.open(move || Slot::open(group, states)).await?;
+        let (root, blocking) = (state.snapshot_dir(), self.parts.blocking);
+        let snapshots = self.open(move || Snapshots::open(root, blocking)).await?;
         let (alive, gone) = alive();
         let observer = Arc::clone(&self.parts.observer);
         let (state_machine, applied) = StateMachine::new(
             group,
-            machine,
+            Arc::clone(&machine),
             Arc::clone(&state),
             Arc::clone(&snapshots),
             observer,
@@ -80,8 +79,19 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         let log = LogStore::new(group, self.parts.log.clone(), alive);
         let meter = log.meter();
         let raft = self.start_raft(group, log, state_machine).await?;
-        let handle = self.handle(group, raft, state, applied, (meter, gone), failures);
+        let handle = self.handle(group, raft, (state, machine), applied, (meter, gone), failures);
         Ok(Running { handle, snapshots })
+    }
+
+    /// Opens what blocks, and shares it.
+    async fn open<T: Send + Sync + 'static>(
+        &self,
+        open: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<Arc<T>, Fault> {
+        match self.parts.blocking.run(open).await {
+            Ok(opened) => opened.map(Arc::new),
+            Err(Panicked) => Err(Fault::broken("opening a group's state panicked")),
+        }
     }
 
     async fn start_raft(
@@ -96,6 +106,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             transport: Arc::clone(&self.parts.transport),
             append_timeout: self.parts.config.append_timeout,
             snapshot_chunk_bytes: self.parts.config.snapshot_chunk_bytes,
+            blocking: self.parts.blocking,
         };
         let config = Arc::clone(&self.openraft);
         let started = GroupRaft::new(self.parts.id.0, config, network, log, state_machine).await;
@@ -108,7 +119,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         &self,
         group: GroupId,
         raft: GroupRaft,
-        state: Arc<dyn GroupState>,
+        (state, machine): (Arc<dyn GroupState>, Arc<dyn Machine>),
         applied: watch::Receiver<Option<eunoe_types::LogPosition>>,
         (meter, gone): (Arc<LogMeter>, Gone),
         failures: Failures,
@@ -136,6 +147,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             node: self.parts.id,
             raft,
             state,
+            machine,
             applied,
             leadership,
             admission,
@@ -147,15 +159,5 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
         GroupHandle {
             inner: Arc::new(inner),
         }
-    }
-}
-
-/// Opens what blocks, and shares it.
-async fn open<T: Send + Sync + 'static>(
-    open: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<Arc<T>, Fault> {
-    match tokio::task::spawn_blocking(open).await {
-        Ok(opened) => opened.map(Arc::new),
-        Err(_) => Err(Fault::broken("opening a group's state panicked")),
     }
 }

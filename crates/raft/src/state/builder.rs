@@ -36,20 +36,36 @@ impl Builder {
         }
     }
 
-    fn build(&self) -> Result<SnapshotDir, Fault> {
+    async fn build(&self) -> Result<SnapshotDir, Fault> {
+        let how = self.snapshots.blocking();
+        let builder = self.clone();
+        if let Some(current) = blocking(how, move || builder.prepare()).await? {
+            return Ok(current);
+        }
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        let builder = self.clone();
+        blocking(how, move || {
+            builder.snapshots.build(|directory| {
+                // Let go before the hashing.
+                let _gate = gate;
+                let applied = builder.state.applied()?.unwrap_or_default();
+                builder.state.checkpoint(directory)?;
+                Ok(applied)
+            })
+        })
+        .await
+    }
+
+    /// The current snapshot, if it is of what is applied; else nothing, with everything flushed: what is flushed
+    /// here need not be flushed while the gate is held and nothing is applied.
+    fn prepare(&self) -> Result<Option<SnapshotDir>, Fault> {
         let (last, _) = stored_position(&*self.state)?;
         let current = self.snapshots.current();
         if let Some(current) = current.filter(|current| current.last() >= last.as_ref()) {
-            return Ok(current);
+            return Ok(Some(current));
         }
-        // What is flushed here need not be flushed while the gate is held and nothing is applied.
         self.state.flush()?;
-        self.snapshots.build(|directory| {
-            let _gate = self.gate.blocking_lock();
-            let applied = self.state.applied()?.unwrap_or_default();
-            self.state.checkpoint(directory)?;
-            Ok(applied)
-        })
+        Ok(None)
     }
 }
 
@@ -59,7 +75,6 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(
         &mut self,
     ) -> Result<openraft::alias::SnapshotOf<TypeConfig, SnapshotDir>, io::Error> {
-        let builder = self.clone();
-        Ok(blocking(move || builder.build()).await?.into_snapshot())
+        Ok(self.build().await?.into_snapshot())
     }
 }

@@ -12,12 +12,13 @@ use eunoe_types::{Fault, GroupId, LogPosition};
 use futures::{FutureExt, Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::{Builder, GroupState, SnapshotDir, Snapshots, StateObserver};
 use crate::alive::Alive;
 use crate::codec::{decode_applied, encode_applied};
 use crate::types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, position};
+use crate::{Blocking, watch};
 
 /// Entries of one batch.
 const BATCH_ENTRIES_MAX: usize = 256;
@@ -135,11 +136,12 @@ impl StateMachine {
 
     async fn replace(&mut self, meta: &SnapshotMeta, snapshot: SnapshotDir) -> Result<(), Fault> {
         let snapshots = Arc::clone(&self.snapshots);
-        let prepared = blocking(move || snapshots.prepare_install(&snapshot)).await?;
+        let how = snapshots.blocking();
+        let prepared = blocking(how, move || snapshots.prepare_install(&snapshot)).await?;
         self.observer.replacing(self.group);
         let gate = Arc::clone(&self.gate).lock_owned().await;
         let state = Arc::clone(&self.state);
-        let (last, members) = blocking(move || {
+        let (last, members) = blocking(how, move || {
             let _gate = gate;
             state.replace(&prepared)?;
             stored_position(&*state)
@@ -174,13 +176,14 @@ pub(super) fn stored_position(state: &dyn GroupState) -> Result<(Option<LogId>, 
     }
 }
 
-/// Runs what blocks for long where blocking is allowed.
+/// Runs what blocks for long.
 pub(super) async fn blocking<T: Send + 'static>(
+    how: Blocking,
     run: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    match tokio::task::spawn_blocking(run).await {
+    match how.run(run).await {
         Ok(result) => result,
-        Err(_) => Err(Fault::broken("a blocking task panicked or was cancelled")),
+        Err(panicked) => Err(Fault::broken(panicked.to_string())),
     }
 }
 

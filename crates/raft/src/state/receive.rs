@@ -13,9 +13,9 @@ use futures::{Stream, StreamExt};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{SnapshotDir, Snapshots};
-use crate::ServeError;
 use crate::codec::{SnapshotChunk, decode_chunk};
 use crate::types::SnapshotMeta;
+use crate::{Blocking, Panicked, ServeError};
 
 /// A sender that is silent for so long is given up, so that the next one gets its turn.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -28,6 +28,7 @@ pub(crate) async fn receive(
     meta: &SnapshotMeta,
     mut chunks: impl Stream<Item = Result<Bytes, io::Error>> + Unpin,
 ) -> Result<SnapshotDir, ServeError> {
+    let how = snapshots.blocking();
     let mut receiving = Receiving {
         _turn: Arc::clone(&snapshots.receiving).lock_owned().await,
         snapshots: Arc::clone(snapshots),
@@ -36,13 +37,13 @@ pub(crate) async fn receive(
     };
     while let Some(chunk) = next(&mut chunks).await? {
         let chunk = decode_chunk(&chunk)?;
-        receiving = blocking(move || {
+        receiving = blocking(how, move || {
             receiving.take(chunk)?;
             Ok(receiving)
         })
         .await?;
     }
-    let arrived = blocking(move || receiving.finish()).await?;
+    let arrived = blocking(how, move || receiving.finish()).await?;
     if arrived.meta() != *meta {
         return Err(ServeError::Snapshot(Fault::broken(
             "the snapshot holds another position than announced",
@@ -113,10 +114,11 @@ async fn next(
 }
 
 async fn blocking<T: Send + 'static>(
+    how: Blocking,
     run: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
 ) -> Result<T, ServeError> {
-    match tokio::task::spawn_blocking(run).await {
+    match how.run(run).await {
         Ok(result) => result,
-        Err(_) => Err(ServeError::Stopped),
+        Err(Panicked) => Err(ServeError::Stopped),
     }
 }

@@ -1,5 +1,6 @@
 //! A snapshot in use: it is deleted when it is obsolete and nobody uses it any more.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -76,6 +77,13 @@ impl SnapshotDir {
             meta: self.meta(),
             snapshot: self,
         }
+    }
+}
+
+/// So that its files can be read while it is held.
+impl Borrow<Snapshot> for SnapshotDir {
+    fn borrow(&self) -> &Snapshot {
+        self.on_disk()
     }
 }
 

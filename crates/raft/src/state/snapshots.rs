@@ -11,6 +11,7 @@ use eunoe_store::{Snapshot, SnapshotError, snapshot};
 use eunoe_types::Fault;
 
 use super::SnapshotDir;
+use crate::Blocking;
 
 /// What the name of a snapshot begins with that openraft did not take yet.
 const ARRIVED: &str = "arrived-";
@@ -22,13 +23,15 @@ pub(crate) struct Snapshots {
     root: PathBuf,
     current: Mutex<Option<SnapshotDir>>,
     next: AtomicU64,
+    blocking: Blocking,
     /// Held by the one snapshot that may be arriving at a time.
     pub(super) receiving: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Snapshots {
-    /// Opens `root`: the newest finished snapshot is the current one, everything else is deleted.
-    pub(crate) fn open(root: PathBuf) -> Result<Self, Fault> {
+    /// Opens `root`: the newest finished snapshot is the current one, everything else is deleted. What blocks on
+    /// them for long later is run as `blocking` says.
+    pub(crate) fn open(root: PathBuf, blocking: Blocking) -> Result<Self, Fault> {
         snapshot::clean(&root)?;
         let mut newest: Option<SnapshotDir> = None;
         let mut last_number = 0;
@@ -50,8 +53,14 @@ impl Snapshots {
             root,
             current: Mutex::new(newest),
             next: AtomicU64::new(last_number + 1),
+            blocking,
             receiving: Arc::default(),
         })
+    }
+
+    /// Where calls that block for long run.
+    pub(super) fn blocking(&self) -> Blocking {
+        self.blocking
     }
 
     /// The current snapshot.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eunoe_core::Effect;
-use eunoe_raft::{CallKind, NodeParts, ProposeError, RaftNode, ServeError, StartError};
+use eunoe_raft::{Blocking, CallKind, NodeParts, ProposeError, RaftNode, ServeError, StartError};
 use eunoe_store::{MemLog, MemStates};
 use eunoe_types::{GroupId, NodeId};
 use futures::StreamExt;
@@ -35,6 +35,7 @@ async fn single() -> Single {
             net: Arc::new(Net::default()),
         }),
         observer: Arc::new(|_: GroupId, _: &[Effect]| {}),
+        blocking: Blocking::Pool,
     };
     let raft = RaftNode::new(parts).unwrap();
     let group = raft.start_group(GROUP, Arc::new(Ledger)).await.unwrap();
@@ -87,6 +88,24 @@ async fn a_disk_that_hangs_is_seen() {
     node.log.release();
     assert!(within("an outcome", waiting).await.unwrap().is_ok());
     within("shutdown", node.raft.shutdown()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_is_down_is_tried_with_pauses() {
+    let mut cluster = Cluster::start(3, config()).await;
+    cluster.acknowledge(&[1, 2, 3], 1, 10).await;
+    let leader = cluster.leader().await;
+    let down = 1 + leader % 3;
+    cluster.crash(down).await;
+    cluster.acknowledge(&[leader, 6 - leader - down], 2, 10).await;
+    let before = cluster.net.streams(leader, down);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Pauses of 50, 100, 200 and more milliseconds leave room for a handful.
+    let tried = cluster.net.streams(leader, down) - before;
+    assert!(tried < 30, "{tried} attempts in a second");
+    cluster.open(down).await;
+    cluster.all_show([1, 2]).await;
+    cluster.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

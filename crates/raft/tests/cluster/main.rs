@@ -6,4 +6,7 @@ mod leaders;
 mod log_bounds;
 mod members;
 mod restart;
+#[cfg(feature = "sabotage")]
+mod sabotage;
+mod seeded;
 mod support;

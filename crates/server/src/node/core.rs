@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::Machine;
-use eunoe_raft::{NodeParts, PeerTransport, RaftConfig, RaftNode};
+use eunoe_raft::{Blocking, NodeParts, PeerTransport, RaftConfig, RaftNode};
 use eunoe_store::{LogEngine, StateFactory};
 use eunoe_types::{Fault, GroupId};
 use eunoe_vault::ErasableVault;
@@ -48,6 +48,8 @@ pub struct CoreParts<L, F> {
     pub peers: Peers,
     /// Which nodes are admitted.
     pub directory: PeerDirectory,
+    /// Where calls that block run.
+    pub blocking: Blocking,
     /// Binds the node's id to its disk, if that was never done.
     pub claim: Option<Claim>,
 }
@@ -68,7 +70,13 @@ pub struct Core {
 impl Core {
     /// Puts a node together. Nothing runs yet, but it can answer its peers.
     pub fn new<L: LogEngine, F: StateFactory>(parts: CoreParts<L, F>) -> Result<Self, NodeError> {
-        let shared = Shared::new(parts.config, parts.vault, parts.peers, parts.directory)?;
+        let shared = Shared::new(
+            parts.config,
+            parts.vault,
+            parts.peers,
+            parts.directory,
+            parts.blocking,
+        )?;
         let raft = RaftNode::new(NodeParts {
             id: shared.config.node_id,
             config: parts.raft,
@@ -76,6 +84,7 @@ impl Core {
             states: parts.states,
             transport: parts.transport,
             observer: shared.custodian.clone(),
+            blocking: parts.blocking,
         })?;
         Ok(Self {
             shared,
@@ -101,6 +110,11 @@ impl Core {
     /// The groups, once they run.
     pub fn groups(&self) -> Result<Arc<Groups>, NodeError> {
         self.shared.groups()
+    }
+
+    /// How far it is, and how it is.
+    pub fn health(&self) -> HealthState {
+        self.shared.health.get()
     }
 
     /// Everything up to the moment when the node can serve.

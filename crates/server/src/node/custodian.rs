@@ -15,7 +15,6 @@ use eunoe_types::GroupId;
 use eunoe_vault::Slot;
 use tokio::sync::watch;
 
-use super::founding::blocking;
 use super::{NodeError, Shared};
 use crate::surroundings;
 
@@ -138,11 +137,14 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
             let is_clean = forget(&shared, &epoch).await?;
             let is_said = is_clean && attest(&shared, &epoch).await?;
             done = is_said.then(|| needs(&epoch));
-            look_again = Instant::now() + INTERVAL;
             if !is_said {
                 tokio::time::sleep(DRAIN_PAUSE).await;
                 continue;
             }
+        }
+        // Also while the realm has not begun: a time that has passed would be waited for without a pause.
+        if Instant::now() >= look_again {
+            look_again = Instant::now() + INTERVAL;
         }
         let _changed_or_not = tokio::time::timeout_at(look_again, changed.changed()).await;
     }
@@ -161,7 +163,7 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
 /// Destroys the roots that are not needed; says whether the vault holds none before the current one any more.
 async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
-    let (destroyed, is_clean) = blocking(move || {
+    let (destroyed, is_clean) = shared.blocking(move || {
         let mut destroyed = 0;
         for slot in vault.list()? {
             if !is_needed(slot, &epoch, current) {

@@ -16,7 +16,6 @@ use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
 use futures::future::join_all;
 
-use super::founding::blocking;
 use super::{NodeError, Shared};
 use crate::surroundings::{self, SystemEntropy};
 
@@ -219,7 +218,7 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
 async fn plan(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<EpochPlan, Failed> {
     let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
     let control = shared.groups()?.control().clone();
-    let planned = blocking(move || control.with_view(|view| unsealed.plan_epoch(view, keys))).await??;
+    let planned = shared.blocking(move || control.with_view(|view| unsealed.plan_epoch(view, keys))).await??;
     planned.map_err(Failed::from)
 }
 
@@ -229,7 +228,7 @@ async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<
     let make = move || {
         control.with_view(|view| unsealed.prepare_epoch(view, &plan, attempt, &arena, &mut SystemEntropy))
     };
-    let prepared = blocking(make).await??;
+    let prepared = shared.blocking(make).await??;
     prepared.map_err(Failed::from)
 }
 
@@ -242,7 +241,7 @@ async fn install(
 ) -> Result<Vec<NodeId>, Failed> {
     let (vault, secret) = (Arc::clone(&shared.vault), Arc::new(root.encode()));
     let kept = Arc::clone(&secret);
-    blocking(move || vault.put(slot, &kept))
+    shared.blocking(move || vault.put(slot, &kept))
         .await?
         .map_err(NodeError::from)?;
     shared.keyring.keep_next(root);

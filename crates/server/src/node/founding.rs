@@ -166,8 +166,8 @@ pub(super) async fn begin_realm(shared: Arc<Shared>) -> Result<(), NodeError> {
 async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
     let number = attempt_number()?;
     let prepared = {
-        let shared = Arc::clone(shared);
-        blocking(move || prepare(&shared, number)).await??
+        let own = Arc::clone(shared);
+        shared.blocking(move || prepare(&own, number)).await??
     };
     let slot = Slot {
         epoch: 0,
@@ -175,7 +175,7 @@ async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
     };
     let (vault, secret) = (Arc::clone(&shared.vault), prepared.root.encode());
     // The root is safe on this node before anything that needs it is proposed.
-    blocking(move || vault.put(slot, &secret)).await??;
+    shared.blocking(move || vault.put(slot, &secret)).await??;
     for command in prepared.commands {
         let reply = match shared.groups()?.propose_control(command.into()).await {
             Ok(reply) => Reply::decode(&reply).map_err(eunoe_types::Fault::from)?,
@@ -217,15 +217,6 @@ fn attempt_number() -> Result<u32, NodeError> {
     let mut bytes = [0; 4];
     SystemEntropy.fill(&mut bytes).map_err(|_| NodeError::Entropy)?;
     Ok(u32::from_le_bytes(bytes))
-}
-
-/// Runs what blocks.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, NodeError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| NodeError::Panicked)
 }
 
 /// The groups that have begun here.

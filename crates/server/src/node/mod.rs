@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use eunoe_core::control::ControlMachine;
 use eunoe_core::data::DataMachine;
-use eunoe_raft::RaftConfig;
+use eunoe_raft::{Blocking, RaftConfig};
 use eunoe_store::{RocksStates, SegmentLog};
 use eunoe_types::Fault;
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,7 +54,10 @@ enum End {
 pub async fn run(config: Config) -> Result<(), NodeError> {
     let disk = {
         let config = config.clone();
-        founding::blocking(move || Disk::open(&config)).await??
+        Blocking::Pool
+            .run(move || Disk::open(&config))
+            .await
+            .map_err(|_| NodeError::Panicked)??
     };
     let log = disk.log.clone();
     let doors = Doors::open(&config)?;
@@ -84,6 +87,7 @@ fn parts(config: Config, disk: Disk, doors: &Doors) -> CoreParts<SegmentLog, Roc
         transport: Arc::new(GrpcTransport::new(doors.links.clone())),
         peers: Arc::new(PeerClient::new(doors.links.clone())),
         directory: doors.directory.clone(),
+        blocking: Blocking::Pool,
         claim: disk.is_new.then(|| Box::new(move || disk.claim()) as Claim),
     }
 }

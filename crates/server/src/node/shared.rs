@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use eunoe_core::control;
 use eunoe_crypto::{Entropy, KeyArena, Locking};
 use eunoe_custody::{Keyring, KeyringLimits};
-use eunoe_raft::GroupHandle;
+use eunoe_raft::{Blocking, GroupHandle};
 use eunoe_types::{BootId, GroupId};
 use eunoe_vault::ErasableVault;
 use tokio::sync::Mutex;
@@ -36,6 +36,7 @@ pub(super) struct Shared {
     pub(super) directory: PeerDirectory,
     pub(super) peers: Peers,
     pub(super) vault: Arc<dyn ErasableVault>,
+    blocking: Blocking,
     pub(super) keyring: Arc<Keyring>,
     pub(super) hub: Arc<Hub>,
     pub(super) custodian: Arc<Custodian>,
@@ -52,6 +53,7 @@ impl Shared {
         vault: Arc<dyn ErasableVault>,
         peers: Peers,
         directory: PeerDirectory,
+        blocking: Blocking,
     ) -> Result<Arc<Self>, NodeError> {
         let locking = if config.development {
             Locking::BestEffort
@@ -67,6 +69,7 @@ impl Shared {
             directory,
             peers,
             vault,
+            blocking,
             keyring: Arc::new(Keyring::new(arena, KeyringLimits::default(), Arc::new(BootClock))),
             hub: Arc::new(Hub::default()),
             custodian: Arc::new(Custodian::default()),
@@ -124,6 +127,14 @@ impl Shared {
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Runs what blocks.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NodeError> {
+        self.blocking.run(work).await.map_err(|_| NodeError::Panicked)
     }
 
     /// Runs a task whose failure ends the node.

@@ -10,7 +10,6 @@ use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
 
 use super::custodian::slot_of;
-use super::founding::blocking;
 use super::{NodeError, Shared};
 use crate::peer::{GrantedRoot, RefusedGrant};
 
@@ -70,7 +69,7 @@ async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
 /// The root of `slot`, if it can be had now.
 async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, NodeError> {
     let vault = Arc::clone(&shared.vault);
-    match blocking(move || vault.get(slot)).await? {
+    match shared.blocking(move || vault.get(slot)).await? {
         Ok(secret) => {
             // Its own process is in the log's list of those that ever had the root, too.
             return Ok(
@@ -91,7 +90,7 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
             Ok(granted) if (granted.epoch, granted.attempt) == (slot.epoch, u64::from(slot.attempt)) => {
                 let (vault, secret) = (Arc::clone(&shared.vault), granted.root);
                 return Ok(Some(
-                    blocking(move || vault.put(slot, &secret).map(|()| secret)).await??,
+                    shared.blocking(move || vault.put(slot, &secret).map(|()| secret)).await??,
                 ));
             }
             // A root of another epoch than this node knows: one of the two is behind.
@@ -122,7 +121,7 @@ pub(super) async fn grant(
     let slot = slot_of(&epoch).map_err(|_| RefusedGrant::Sealed)?;
     record_grant(shared, node, boot, slot.epoch).await?;
     let vault = Arc::clone(&shared.vault);
-    let kept = blocking(move || vault.get(slot)).await.map_err(not_recorded)?;
+    let kept = shared.blocking(move || vault.get(slot)).await.map_err(not_recorded)?;
     let root = kept.map_err(|_| RefusedGrant::Sealed)?;
     tracing::info!(%node, "the root is given to a node");
     Ok(GrantedRoot {
@@ -171,7 +170,7 @@ pub(super) async fn install_next(
     wait_pending(shared, slot).await?;
     let root = RootKey::decode(shared.keyring.arena(), &next.root).map_err(|_| RefusedGrant::NotRecorded)?;
     let vault = Arc::clone(&shared.vault);
-    let kept = blocking(move || vault.put(slot, &next.root)).await;
+    let kept = shared.blocking(move || vault.put(slot, &next.root)).await;
     kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
         tracing::error!(%error, "the vault did not keep the root of the next epoch");
         RefusedGrant::NotRecorded

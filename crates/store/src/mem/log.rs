@@ -71,6 +71,8 @@ struct Pending {
     group: GroupId,
     change: Change,
     done: Option<Completion>,
+    /// A sync lied about it: the caller takes it for durable.
+    told: bool,
 }
 
 #[derive(Default)]
@@ -129,7 +131,7 @@ impl MemLog {
 
     /// Calls that wait, saved committed positions counted too.
     pub fn waiting(&self) -> usize {
-        self.lock().pending.len()
+        self.lock().pending.iter().filter(|pending| !pending.told).count()
     }
 
     /// Syncs made so far.
@@ -142,10 +144,11 @@ impl MemLog {
         self.lock().sync_fails = true;
     }
 
-    /// Lets syncs report success and make nothing durable, as disks do that ignore a flush. It breaks the
-    /// contract: a test that does not notice after a crash tests nothing.
-    pub fn lose_syncs(&self) {
-        self.lock().syncs_lie = true;
+    /// Lets syncs report success and make nothing durable, as disks do that ignore a flush, or no more: the next
+    /// sync that does not lie makes durable what the others did not. It breaks the contract: a test that does not
+    /// notice after a crash tests nothing.
+    pub fn lose_syncs(&self, lose: bool) {
+        self.lock().syncs_lie = lose;
     }
 
     /// Lets reads fail, or not.
@@ -154,7 +157,7 @@ impl MemLog {
     }
 
     /// Crashes and reopens: of the calls that were not durable the first `kept` survive, as when the last batch
-    /// is torn. This handle and its clones are dead.
+    /// is torn; those that a sync lied about are counted. This handle and its clones are dead.
     pub fn crash(&self, kept: usize) -> Self {
         let mut disk = self.lock();
         disk.dead = true;
@@ -190,7 +193,12 @@ impl MemLog {
             disk.ready.extend(done.map(|done| (done, false)));
         } else {
             let syncs = done.is_some() && !disk.held;
-            disk.pending.push_back(Pending { group, change, done });
+            disk.pending.push_back(Pending {
+                group,
+                change,
+                done,
+                told: false,
+            });
             if syncs {
                 disk.sync(usize::MAX);
             }
@@ -231,13 +239,15 @@ impl Disk {
             );
             return;
         }
+        let upto = self.nth_waiting(count);
         if self.syncs_lie {
-            let waiting = self.pending.iter_mut().take(count);
-            self.ready
-                .extend(waiting.filter_map(|it| Some((it.done.take()?, true))));
+            for pending in self.pending.range_mut(..upto) {
+                pending.told = true;
+                self.ready.extend(pending.done.take().map(|done| (done, true)));
+            }
             return;
         }
-        for pending in self.pending.drain(..count.min(self.pending.len())) {
+        for pending in self.pending.drain(..upto) {
             let applied = self
                 .durable
                 .entry(pending.group)
@@ -246,6 +256,12 @@ impl Disk {
             applied.expect("it was applied to the callers' view, of which this is a prefix");
             self.ready.extend(pending.done.map(|done| (done, true)));
         }
+    }
+
+    /// The end of the first `count` calls that wait, and of those before them that a sync lied about.
+    fn nth_waiting(&self, count: usize) -> usize {
+        let waiting = self.pending.iter().enumerate().filter(|(_, it)| !it.told);
+        waiting.map(|(at, _)| at).nth(count).unwrap_or(self.pending.len())
     }
 }
 

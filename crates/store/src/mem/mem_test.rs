@@ -29,7 +29,7 @@ impl LogHarness for Logs {
     fn create(&mut self) -> MemLog {
         let log = MemLog::new();
         if self.syncs_are_lost {
-            log.lose_syncs();
+            log.lose_syncs(true);
         }
         log
     }
@@ -63,7 +63,7 @@ impl StateHarness for States {
         self.root = tempfile::tempdir().unwrap();
         let states = MemStates::new(self.root.path().to_owned());
         if self.flushes_are_lost {
-            states.lose_flushes();
+            states.lose_flushes(true);
         }
         states
     }
@@ -149,6 +149,115 @@ fn calls_wait_while_they_are_held_and_a_crash_keeps_any_prefix() {
         log.release();
         assert_eq!(completed.try_iter().count(), 0, "and completes nothing");
     }
+}
+
+/// Appends records that nobody waits for.
+fn append(log: &MemLog, indexes: std::ops::RangeInclusive<u64>) {
+    for index in indexes {
+        let data = Bytes::from_static(b"data");
+        log.append(A, vec![LogRecord { index, data }], Box::new(drop));
+    }
+}
+
+#[test]
+fn a_torn_tail_may_be_of_any_group_and_of_any_kind() {
+    let b = GroupId(2);
+    for kept in 0..=3 {
+        let log = MemLog::new();
+        append(&log, 1..=3);
+        log.hold();
+        log.truncate_after(A, Some(1), Box::new(drop));
+        log.save_vote(b, Bytes::from_static(b"vote"), Box::new(drop));
+        append(&log, 2..=2);
+        let after = log.crash(kept);
+        let last = [3, 1, 1, 2][kept];
+        assert_eq!(after.group(A).last, Some(last), "{kept} calls survived");
+        assert_eq!(after.group(b).vote.is_some(), kept >= 2, "{kept} calls survived");
+    }
+}
+
+#[test]
+fn held_calls_fail_with_the_sync_and_nothing_is_written_after_it() {
+    let log = MemLog::new();
+    append(&log, 1..=1);
+    log.hold();
+    let (sender, completed) = sync_channel(8);
+    let done = |sender: &std::sync::mpsc::SyncSender<bool>| {
+        let sender = sender.clone();
+        Box::new(move |result: std::io::Result<()>| sender.send(result.is_ok()).unwrap())
+    };
+    log.save_vote(A, Bytes::from_static(b"one"), done(&sender));
+    log.fail_next_sync();
+    log.sync(1);
+    log.save_vote(A, Bytes::from_static(b"two"), done(&sender));
+    log.release();
+    assert_eq!(completed.try_iter().collect::<Vec<_>>(), [false, false]);
+    let after = log.crash(0);
+    assert_eq!((after.group(A).last, after.group(A).vote), (Some(1), None));
+}
+
+#[test]
+fn syncs_lie_for_a_while_and_the_next_honest_one_makes_up_for_it() {
+    let log = MemLog::new();
+    log.lose_syncs(true);
+    append(&log, 1..=2);
+    assert_eq!(log.waiting(), 0, "the callers take them for durable");
+    log.hold();
+    append(&log, 3..=4);
+    log.sync(1);
+    assert_eq!(log.waiting(), 1, "a lie goes on where the last one ended");
+    log.lose_syncs(false);
+    log.sync(1);
+    append(&log, 5..=5);
+    assert_eq!(log.crash(0).group(A).last, Some(4));
+
+    let lost = MemLog::new();
+    lost.lose_syncs(true);
+    append(&lost, 1..=2);
+    assert_eq!(lost.crash(1).group(A).last, Some(1), "a crash shows the lie");
+}
+
+#[test]
+fn each_group_keeps_its_own_part_of_what_was_not_flushed() {
+    let factory = MemStates::new(tempfile::tempdir().unwrap().path().to_owned());
+    let groups = [A, GroupId(2), GroupId(3)];
+    for group in groups {
+        let engine = factory.open(group).unwrap();
+        engine.commit(Changes::new(), b"0").unwrap();
+        engine.flush().unwrap();
+        factory.lose_flushes(group == GroupId(3));
+        for applied in [b"1", b"2"] {
+            engine.commit(Changes::new(), applied).unwrap();
+        }
+        engine.flush().unwrap();
+        factory.lose_flushes(false);
+        if group == GroupId(2) {
+            engine.commit(Changes::new(), b"3").unwrap();
+        }
+    }
+    let mut asked = Vec::new();
+    factory.crash_keeping(|group, unflushed| {
+        asked.push((group, unflushed));
+        unflushed.min(1)
+    });
+    assert_eq!(asked, [(A, 0), (GroupId(2), 1), (GroupId(3), 2)]);
+    let applied = groups.map(|group| factory.open(group).unwrap().applied().unwrap().unwrap());
+    assert_eq!(applied, [b"2", b"3", b"1"]);
+}
+
+#[test]
+fn what_was_opened_before_a_crash_shows_nothing_any_more() {
+    let factory = MemStates::new(tempfile::tempdir().unwrap().path().to_owned());
+    let engine = factory.open(A).unwrap();
+    let view = engine.view();
+    assert!(view.get(b"key").is_ok());
+    factory.crash(0);
+    assert!(view.get(b"key").is_err());
+    assert!(
+        engine.view().get(b"key").is_err(),
+        "an empty state would be a lie"
+    );
+    assert!(factory.open(A).unwrap().view().get(b"key").is_ok());
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub struct MemState {
 pub struct MemView {
     disk: Arc<Mutex<Disk>>,
     rows: Arc<Rows>,
+    life: u64,
 }
 
 fn refused(action: &'static str) -> Fault {
@@ -85,12 +86,19 @@ impl MemStates {
         }
     }
 
-    /// Crashes: of each group's commits after its last flush the first `kept` survive. Engines opened before
-    /// are dead.
+    /// Crashes: of each group's commits after its last flush the first `kept` survive. Engines opened before, and
+    /// their views, are dead.
     pub fn crash(&self, kept: usize) {
+        self.crash_keeping(|_, _| kept);
+    }
+
+    /// Crashes as [`Self::crash`] does, with another part kept of each group: `kept` is told the group and how many
+    /// of its commits were not flushed, in the order of the groups' ids.
+    pub fn crash_keeping(&self, mut kept: impl FnMut(GroupId, usize) -> usize) {
         let mut disk = lock(&self.disk);
         disk.life += 1;
-        for store in disk.stores.values_mut() {
+        for (group, store) in &mut disk.stores {
+            let kept = kept(*group, store.unflushed.len());
             for changes in store.unflushed.drain(..).take(kept) {
                 apply(&mut store.durable, &changes);
             }
@@ -110,10 +118,10 @@ impl MemStates {
         lock(&self.disk).flushes_fail = fail;
     }
 
-    /// Lets flushes report success and make nothing durable. It breaks the contract: a test that does not notice
-    /// after a crash tests nothing.
-    pub fn lose_flushes(&self) {
-        lock(&self.disk).flushes_lie = true;
+    /// Lets flushes report success and make nothing durable, or no more. It breaks the contract: a test that does
+    /// not notice after a crash tests nothing.
+    pub fn lose_flushes(&self, lose: bool) {
+        lock(&self.disk).flushes_lie = lose;
     }
 
     /// Lets reads fail, or not.
@@ -165,18 +173,24 @@ impl MemState {
     }
 }
 
-impl StateView for MemView {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        if lock(&self.disk).reads_fail {
+impl MemView {
+    fn check(&self) -> Result<(), Fault> {
+        let disk = lock(&self.disk);
+        if disk.reads_fail || disk.life != self.life {
             return Err(refused("read the state"));
         }
+        Ok(())
+    }
+}
+
+impl StateView for MemView {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        self.check()?;
         Ok(self.rows.get(key).cloned())
     }
 
     fn scan(&self, range: &ScanRange<'_>) -> Result<Vec<Row>, Fault> {
-        if lock(&self.disk).reads_fail {
-            return Err(refused("read the state"));
-        }
+        self.check()?;
         let Some(first) = rows::first_key(range) else {
             return Ok(Vec::new());
         };
@@ -199,7 +213,9 @@ impl StateEngine for MemState {
     fn view(&self) -> MemView {
         MemView {
             disk: self.disk.clone(),
+            // Of a dead engine there are none, and the view says so when it is read.
             rows: self.rows().unwrap_or_default(),
+            life: self.life,
         }
     }
 

@@ -117,7 +117,7 @@ impl Snapshot {
     }
 
     /// The files' content in chunks of at most `chunk_bytes`, read as they are asked for.
-    pub fn chunks(&self, chunk_bytes: usize) -> Chunks<'_> {
+    pub fn chunks(&self, chunk_bytes: usize) -> Chunks<&Self> {
         Chunks::new(self, chunk_bytes)
     }
 

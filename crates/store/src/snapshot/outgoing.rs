@@ -1,5 +1,6 @@
 //! Reads a snapshot in chunks, one at a time, in the order in which a receiver takes them.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -21,16 +22,17 @@ pub struct Chunk {
 }
 
 /// The chunks of a snapshot. After an error it ends.
-pub struct Chunks<'a> {
-    snapshot: &'a Snapshot,
+pub struct Chunks<S> {
+    snapshot: S,
     chunk_bytes: u64,
     open: Option<File>,
     file: usize,
     offset: u64,
 }
 
-impl<'a> Chunks<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, chunk_bytes: usize) -> Self {
+impl<S: Borrow<Snapshot>> Chunks<S> {
+    /// The chunks of `snapshot`, of at most `chunk_bytes`, read as they are asked for.
+    pub fn new(snapshot: S, chunk_bytes: usize) -> Self {
         Self {
             snapshot,
             chunk_bytes: chunk_bytes.max(1) as u64,
@@ -41,7 +43,8 @@ impl<'a> Chunks<'a> {
     }
 
     fn read(&mut self) -> Result<Option<Chunk>, Fault> {
-        let files = &self.snapshot.manifest().files;
+        let snapshot = self.snapshot.borrow();
+        let files = &snapshot.manifest().files;
         // Files without bytes need no chunk: the receiver makes them from the manifest.
         while files.get(self.file).is_some_and(|file| file.bytes == self.offset) {
             (self.file, self.offset, self.open) = (self.file + 1, 0, None);
@@ -49,7 +52,7 @@ impl<'a> Chunks<'a> {
         let Some(entry) = files.get(self.file) else {
             return Ok(None);
         };
-        let path = self.snapshot.state_dir().join(&entry.name);
+        let path = snapshot.state_dir().join(&entry.name);
         if self.open.is_none() {
             self.open = Some(File::open(&path).map_err(disk::fault("open", &path))?);
         }
@@ -68,7 +71,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-impl Iterator for Chunks<'_> {
+impl<S: Borrow<Snapshot>> Iterator for Chunks<S> {
     type Item = Result<Chunk, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {

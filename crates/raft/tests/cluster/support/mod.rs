@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eunoe_core::Effect;
-use eunoe_raft::{GroupHandle, Node, NodeParts, ProposeError, RaftConfig, RaftNode, StateObserver};
+use eunoe_raft::{Blocking, GroupHandle, Node, NodeParts, ProposeError, RaftConfig, RaftNode, StateObserver};
 use eunoe_store::{MemStates, RocksOptions, RocksStates, SegmentLog, SegmentLogOptions, StateFactory};
 use eunoe_types::{GroupId, NodeId};
 use tempfile::TempDir;
@@ -190,6 +190,7 @@ impl<S: States> Cluster<S> {
                 net: Arc::clone(&self.net),
             }),
             observer: observer.clone(),
+            blocking: Blocking::Pool,
         };
         let raft = RaftNode::new(parts).unwrap();
         let group = raft.start_group(GROUP, Arc::new(Ledger)).await.unwrap();

@@ -1,0 +1,161 @@
+//! A cluster in one thread: real nodes over a simulated network, disks and clocks. One seed says everything that
+//! happens; the same seed gives the same trace.
+//!
+//! Every node has a runtime of its own, whose clock only goes when the world says so. All are stepped in turn, a
+//! millisecond at a time; what they send arrives between steps. A crash drops a runtime with all of its tasks.
+
+mod asking;
+mod calls;
+mod clients;
+mod clock;
+pub mod coverage;
+mod disk;
+mod ledger;
+mod links;
+mod membership;
+mod names;
+mod nemesis;
+mod net;
+mod node;
+mod run;
+mod settings;
+mod trace;
+mod vault;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use eunoe_types::NodeId;
+use rand::rngs::SmallRng;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use coverage::{Coverage, Event};
+use disk::{Crash, Disk};
+use ledger::{Ledger, TICK};
+use nemesis::Plan;
+use net::{CLIENTS, Micros, Net, Process};
+use node::{Machines, Node};
+use trace::Trace;
+
+pub use run::{Options, Report, run};
+
+/// Nodes that a world begins with.
+const FOUNDERS: u64 = 3;
+
+/// How the cluster's membership stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Founded,
+    Growing,
+    Grown,
+    Shrinking,
+}
+
+/// A world.
+struct World {
+    now: Micros,
+    random: SmallRng,
+    net: Net,
+    clocks: clock::Installed,
+    nodes: Vec<Node>,
+    machines: Machines,
+    clients: Runtime,
+    ledger: Ledger,
+    plan: Plan,
+    coverage: Coverage,
+    trace: Trace,
+    shape: Arc<AtomicU8>,
+    /// The node that was removed for good, or 0.
+    removed: Arc<AtomicU64>,
+    directory: TempDir,
+    unfit: Vec<(NodeId, String)>,
+}
+
+impl World {
+    fn disk_of(&self, id: NodeId) -> Disk {
+        let directory: PathBuf = self.directory.path().join(format!("node-{id}"));
+        Disk::new(&directory)
+    }
+
+    /// Puts up the nodes that the cluster begins with.
+    fn found(&mut self) {
+        let founders: Vec<NodeId> = (1..=FOUNDERS).map(NodeId).collect();
+        for id in &founders {
+            let disk = self.disk_of(*id);
+            self.nodes.push(Node::new(settings::node(*id, &founders), disk));
+        }
+        let clients = Process {
+            runtime: self.clients.handle().clone(),
+            core: None,
+            edge: Arc::default(),
+        };
+        self.net.set_process(CLIENTS, Some(clients));
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+    }
+
+    /// Puts up a node that is to join.
+    fn join(&mut self) -> NodeId {
+        let founders: Vec<NodeId> = (1..=FOUNDERS).map(NodeId).collect();
+        let id = NodeId(self.nodes.len() as u64 + 1);
+        let disk = self.disk_of(id);
+        self.nodes.push(Node::new(settings::node(id, &founders), disk));
+        self.start(self.nodes.len() - 1);
+        id
+    }
+
+    fn start(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        if node.is_up() || self.removed.load(Ordering::Relaxed) == node.id.0 {
+            return;
+        }
+        self.clocks.turn(node.host(), self.now);
+        node.start(&self.net, &self.machines);
+        self.trace.note(self.now, format_args!("node {} starts", node.id));
+    }
+
+    fn crash(&mut self, node: usize, how: Crash) {
+        let node = &mut self.nodes[node];
+        let lost = node.crash(&self.net, how, &mut self.random);
+        if lost > 0 {
+            self.coverage.count(Event::WritesLost);
+        }
+        self.trace
+            .note(self.now, format_args!("node {} ends: {how:?}, {lost} lost", node.id));
+    }
+
+    /// Lets a millisecond pass.
+    fn step(&mut self) {
+        self.now += TICK;
+        self.clocks.turn(CLIENTS, self.now);
+        self.net.advance(self.now);
+        for node in &mut self.nodes {
+            self.clocks.turn(node.host(), self.now);
+            node.sync(self.now, &mut self.random);
+            node.step(self.now, TICK);
+        }
+        self.clocks.turn(CLIENTS, self.now);
+        let step = std::time::Duration::from_micros(TICK);
+        self.clients.block_on(async { tokio::time::sleep(step).await });
+        self.look_after_nodes();
+        self.trace.look(self.now, &self.nodes, &self.coverage);
+    }
+
+    /// A node that says it is unfit has ended; whoever runs it starts it again.
+    fn look_after_nodes(&mut self) {
+        for at in 0..self.nodes.len() {
+            if let Some(why) = self.nodes[at].unfit() {
+                self.coverage.count(Event::NodeUnfit);
+                self.unfit.push((self.nodes[at].id, why));
+                self.crash(at, Crash::Killed);
+                self.restart_soon(at);
+            }
+            if self.nodes[at].is_up() && self.removed.load(Ordering::Relaxed) == self.nodes[at].id.0 {
+                self.crash(at, Crash::Killed);
+            }
+        }
+    }
+}
