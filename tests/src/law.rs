@@ -30,6 +30,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
     ("eunoe-cli", &["eunoe-types", "eunoe-client"]),
+    ("eunoe-sim", &[]),
     // Nothing builds on these two, so they may use what they test and measure.
     ("eunoe-tests", EVERY_LIBRARY),
     ("eunoe-benches", EVERY_LIBRARY),
