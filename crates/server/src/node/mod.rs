@@ -10,6 +10,7 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod scrub;
 mod services;
 mod shared;
 mod unsealing;
@@ -199,6 +200,7 @@ async fn start(
     shared
         .health
         .set(HealthState::Starting("waiting for the root key"));
+    shared.spawn(scrub::scrub(Arc::clone(shared)));
     shared.spawn(lease::keep(Arc::clone(shared)));
     shared.spawn(unsealing::keep_unsealed(Arc::clone(shared)));
     shared.spawn(custodian::destroy_old_roots(Arc::clone(shared)));
