@@ -30,6 +30,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
     ("eunoe-cli", &["eunoe-types", "eunoe-client"]),
+    ("eunoe-sim", EVERY_LIBRARY),
     // Nothing builds on these two, so they may use what they test and measure.
     ("eunoe-tests", EVERY_LIBRARY),
     ("eunoe-benches", EVERY_LIBRARY),
@@ -53,8 +54,8 @@ const EVERY_LIBRARY: &[&str] = &[
 /// is free to use.
 pub const OWNERS: &[(&str, &[&str])] = &[
     ("openraft", &["eunoe-raft"]),
-    // The type of what openraft draws from; what must not be guessed comes from `eunoe_crypto::Entropy`.
-    ("rand", &["eunoe-raft"]),
+    // What openraft and simulated worlds draw from; what must not be guessed comes from `eunoe_crypto::Entropy`.
+    ("rand", &["eunoe-raft", "eunoe-sim"]),
     ("rocksdb", &["eunoe-store"]),
     ("crc32c", &["eunoe-store"]),
     ("aws-lc-rs", &["eunoe-crypto"]),

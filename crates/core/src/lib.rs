@@ -9,6 +9,7 @@
 
 pub mod control;
 pub mod data;
+pub mod invariant;
 mod machine;
 pub mod placement;
 mod state_view;

@@ -1,6 +1,9 @@
 //! Keys of rows: one leading byte names the table. Byte 0 belongs to the store. Numbers are big-endian, so that
 //! the order of keys is the order of things. The bytes are part of the stored format and never change meaning.
 
+/// The first key that a machine may write.
+pub(crate) const FIRST: u8 = 0x01;
+
 /// Data groups: a conversation's fixed part.
 pub(crate) const CONVERSATION: u8 = 0x10;
 /// Data groups: a conversation's moving part.

@@ -24,7 +24,7 @@ struct Cli {
 enum Command {
     /// Reads a configuration file and its certificates, and says what is wrong with them.
     CheckConfig(File),
-    /// Checks every file of a stopped node: checksums, hashes, formats. Changes nothing.
+    /// Checks every file of a stopped node: checksums, hashes, formats, and what the rows say. Changes nothing.
     Fsck(File),
 }
 

@@ -66,12 +66,18 @@ fn main() -> ExitCode {
             });
         }
     });
-    let failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let failed = failed
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let missing = coverage.missing();
     let seconds = begun.elapsed().as_secs_f64();
     let ran = next.load(Ordering::Relaxed).min(end) - arguments.first;
     println!("{coverage}");
-    println!("{ran} seeds, {:.3} s each on {} threads; with violations: {failed:?}", seconds / ran.max(1) as f64 * arguments.threads as f64, arguments.threads);
+    println!(
+        "{ran} seeds, {:.3} s each on {} threads; with violations: {failed:?}",
+        seconds / ran.max(1) as f64 * arguments.threads as f64,
+        arguments.threads
+    );
     if arguments.demand_coverage && !missing.is_empty() {
         println!("never happened: {missing:?}");
         return ExitCode::FAILURE;
@@ -87,7 +93,12 @@ fn tell(seed: u64, report: &Report, trace: bool) {
         for line in &report.trace {
             println!("{line}");
         }
-        println!("seed {seed}: digest {:016x}, {} calls, {} ms", report.digest, report.history.calls().len(), report.lasted_ms);
+        println!(
+            "seed {seed}: digest {:016x}, {} calls, {} ms",
+            report.digest,
+            report.history.calls().len(),
+            report.lasted_ms
+        );
     }
     for violation in &report.violations {
         println!("seed {seed}: {violation}");

@@ -1,4 +1,5 @@
-//! Checks a node's files offline, reading only: every checksum, every hash, every rule that opening checks.
+//! Checks a node's files offline, reading only: every checksum, every hash, every rule that opening checks, and what
+//! holds in every state that a machine makes.
 
 use std::path::{Path, PathBuf};
 
@@ -105,7 +106,7 @@ pub fn check_states(root: &Path) -> Result<Vec<Finding>, Fault> {
             .and_then(|id| id.parse().ok())
         {
             Some(id) => {
-                findings.push(check_state(eunoe_types::GroupId(id), &dir));
+                findings.extend(check_state(eunoe_types::GroupId(id), &dir));
                 findings.extend(check_snapshots(&dir.join("snapshots"))?);
             }
             None => findings.push(Finding::new(
@@ -122,15 +123,33 @@ pub fn check_states(root: &Path) -> Result<Vec<Finding>, Fault> {
 }
 
 #[cfg(feature = "rocks")]
-fn check_state(group: eunoe_types::GroupId, dir: &Path) -> Finding {
+fn check_state(group: eunoe_types::GroupId, dir: &Path) -> Vec<Finding> {
     use crate::rocks;
     let path = dir.join(rocks::STATE_DIR);
     if rocks::is_replacement_unfinished(dir) {
-        return Finding::new(dir, Condition::Repairable, "a snapshot was being installed");
+        let detail = "a snapshot was being installed";
+        return vec![Finding::new(dir, Condition::Repairable, detail)];
     }
     let checked = rocks::check_format(dir).and_then(|_| rocks::fsck_database(group, &path));
     match checked {
-        Ok(rows) => Finding::new(&path, Condition::Sound, format!("{rows} rows")),
-        Err(fault) => Finding::new(&path, Condition::Damaged, fault.to_string()),
+        Ok((rows, broken)) if broken.is_empty() => {
+            vec![Finding::new(&path, Condition::Sound, format!("{rows} rows"))]
+        }
+        Ok((rows, broken)) => violations(&path, rows, broken),
+        Err(fault) => vec![Finding::new(&path, Condition::Damaged, fault.to_string())],
     }
+}
+
+/// One finding for each rule that is broken.
+#[cfg(feature = "rocks")]
+fn violations(path: &Path, rows: u64, broken: Vec<eunoe_core::invariant::Invariant>) -> Vec<Finding> {
+    let mut counts = std::collections::BTreeMap::<_, u64>::new();
+    for invariant in broken {
+        *counts.entry(invariant).or_default() += 1;
+    }
+    let findings = counts.into_iter().map(|(invariant, count)| {
+        let detail = format!("{count} of {rows} rows break the rule {invariant}");
+        Finding::new(path, Condition::Damaged, detail)
+    });
+    findings.collect()
 }

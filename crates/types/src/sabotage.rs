@@ -14,7 +14,8 @@ pub enum Sabotage {
     SkipControlBarrier,
     /// A key lease is granted or kept without a round of the voters.
     LeaseWithoutRound,
-    /// The effects of a command take place when it is logged rather than when it is applied.
+    /// What follows from a state is done when the entry is seen that made it, and never for a state that came as a
+    /// snapshot.
     EffectOnEntry,
 }
 

@@ -34,7 +34,7 @@ fn range(
     })
 }
 
-fn prefixed(view: &dyn StateView, prefix: &[u8], rows_max: usize) -> Result<Vec<Row>, Fault> {
+pub(super) fn prefixed(view: &dyn StateView, prefix: &[u8], rows_max: usize) -> Result<Vec<Row>, Fault> {
     range(view, (prefix, &table::after_prefix(prefix)), false, rows_max)
 }
 

@@ -12,6 +12,7 @@ mod erasure_command;
 mod erasure_query;
 mod erasure_row;
 mod event;
+mod invariant;
 mod placement;
 mod query;
 mod reply;
@@ -26,6 +27,7 @@ pub use erasure_query::{
     pending_epoch, sweep_is_due,
 };
 pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
+pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
     cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,

@@ -1,6 +1,6 @@
 //! The placement policy: fixed by genesis, applied to every node that is to be admitted.
 
-use eunoe_types::{Decoder, Encoder, Fault, TimeMs};
+use eunoe_types::{DecodeError, Decoder, Encoder, Fault, TimeMs};
 
 use super::apply::{Answer, admit, genesis, node};
 use super::command::Genesis;
@@ -8,13 +8,14 @@ use super::event::Event;
 use super::reply::Rejection;
 use super::row::NodeRow;
 use crate::placement::{Policy, Site, verdict};
+use crate::state_view::decoded;
 use crate::{FORMAT, StateView, Txn, known_format, table};
 
-fn policy_key() -> Vec<u8> {
+pub(super) fn policy_key() -> Vec<u8> {
     table::key(table::PLACEMENT, &[])
 }
 
-fn decode(bytes: &[u8]) -> Result<Policy, Fault> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Policy, DecodeError> {
     let mut d = Decoder::new(bytes);
     known_format(&mut d)?;
     let policy = Policy::from_tag(d.u8()?)?;
@@ -24,7 +25,7 @@ fn decode(bytes: &[u8]) -> Result<Policy, Fault> {
 
 /// The placement policy; none before genesis.
 pub fn placement_policy(view: &dyn StateView) -> Result<Option<Policy>, Fault> {
-    view.get(&policy_key())?.map(|bytes| decode(&bytes)).transpose()
+    decoded(view, &policy_key(), decode)
 }
 
 /// Makes `policy` the cluster's.

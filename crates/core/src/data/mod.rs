@@ -8,6 +8,7 @@ mod apply;
 #[cfg(test)]
 mod codec_test;
 mod command;
+mod invariant;
 mod query;
 mod reply;
 mod row;
@@ -17,6 +18,7 @@ pub use command::{
     Append, CreateConversation, KeySetRef, NewParticipant, Operation, ParticipantRef, Section,
     encode_command, encode_operation,
 };
+pub(crate) use invariant::check_row;
 pub use query::{
     conversation, conversations_of, head, key_set, message, message_seq, messages, participant,
     participant_number, participants, seq_at_time,

@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod golden;
+mod invariant;
 mod placement;
 mod support;
 mod txn;

@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::append::random_id;
 use super::tokens::{decode_number, encode_number};
 use super::{ApiError, ApiResult, ConversationName, Edge};
+use crate::groups::news;
 use crate::surroundings;
 use crate::telemetry::{self, metrics};
 
@@ -279,7 +280,7 @@ impl Edge {
                             continue;
                         }
                         () = out.closed() => return,
-                        _ = tokio::time::timeout(WATCH_INTERVAL, applied.changed()) => {}
+                        () = news(&mut applied, WATCH_INTERVAL) => {}
                     }
                 next = edge.readable_erasure(tenant.as_ref(), &id, &viewer);
             }

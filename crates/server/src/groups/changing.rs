@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use eunoe_raft::{GroupHandle, MembershipError};
 use eunoe_types::NodeId;
-use tokio::time::timeout;
 
+use super::news;
 use crate::peer::{ChangeOutcome, GroupChange, Peers};
 
 /// How long a learner may take to catch up before it is made a voter.
@@ -83,7 +83,7 @@ pub async fn change(
                 ChangeError::NoLeader
             });
         }
-        let _changed_or_not = timeout(PAUSE, leadership.changed()).await;
+        news(&mut leadership, PAUSE).await;
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use bytes::Bytes;
 use eunoe_core::data;
-use eunoe_raft::GroupHandle;
+use eunoe_raft::{GroupHandle, watch};
 use eunoe_types::{ConversationId, GroupId, VirtualShard};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,17 @@ pub enum SubmitError {
     /// The node is stopping. It had no effect.
     #[error("the node is stopping")]
     Stopped,
+}
+
+/// Waits for news of `watched`, for `pause` at most. Of what is gone none comes any more: that is no reason to ask again
+/// without a pause.
+pub(crate) async fn news<T>(watched: &mut watch::Receiver<T>, pause: Duration) {
+    let waiting = async {
+        if watched.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let _news_or_not = tokio::time::timeout(pause, waiting).await;
 }
 
 /// The reply to an operation that was handed in.

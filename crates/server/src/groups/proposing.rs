@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use bytes::Bytes;
 use eunoe_raft::{GroupHandle, ProposeError};
 use eunoe_types::NodeId;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
 
-use super::SubmitError;
+use super::{SubmitError, news};
 use crate::peer::{Peers, ProposeOutcome};
 
 const PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -44,7 +44,7 @@ pub(super) async fn propose(
             });
         }
         // A new leader is worth an attempt at once.
-        let _changed_or_not = timeout(pause, leadership.changed()).await;
+        news(&mut leadership, pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }

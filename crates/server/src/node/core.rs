@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::peers::Handler;
-use super::{NodeError, Shared, custodian, drain, epochs, founding, lease, placement, unsealing};
+use super::{NodeError, Shared, custodian, drain, epochs, founding, lease, placement, scrub, unsealing};
 use crate::admin::HealthState;
 use crate::config::Config;
 use crate::edge::{Edge, Quota};
@@ -140,6 +140,7 @@ impl Core {
             }
         }
         starting("waiting for the root key");
+        shared.spawn(scrub::scrub(Arc::clone(shared)));
         shared.spawn(lease::keep(Arc::clone(shared)));
         shared.spawn(unsealing::keep_unsealed(Arc::clone(shared)));
         shared.spawn(custodian::destroy_old_roots(Arc::clone(shared)));

@@ -12,6 +12,7 @@ use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
 use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
 use eunoe_types::GroupId;
+use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_vault::Slot;
 use tokio::sync::watch;
 
@@ -89,6 +90,7 @@ impl StateObserver for Custodian {
     fn replacing(&self, group: GroupId) {
         if let Some(shared) = self.node()
             && group.is_control()
+            && !sabotage::is(Sabotage::EffectOnEntry)
         {
             // What it fenced is not known before it is there: nothing may be opened until then.
             shared.keyring.seal();
@@ -98,7 +100,7 @@ impl StateObserver for Custodian {
 
     fn replaced(&self, group: GroupId) {
         let Some(shared) = self.node() else { return };
-        if group.is_control() {
+        if group.is_control() && !sabotage::is(Sabotage::EffectOnEntry) {
             self.reconcile(&shared);
         }
         shared.hub.replaced(group);
@@ -163,19 +165,20 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
 /// Destroys the roots that are not needed; says whether the vault holds none before the current one any more.
 async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
-    let (destroyed, is_clean) = shared.blocking(move || {
-        let mut destroyed = 0;
-        for slot in vault.list()? {
-            if !is_needed(slot, &epoch, current) {
-                vault.destroy(slot)?;
-                destroyed += 1;
+    let (destroyed, is_clean) = shared
+        .blocking(move || {
+            let mut destroyed = 0;
+            for slot in vault.list()? {
+                if !is_needed(slot, &epoch, current) {
+                    vault.destroy(slot)?;
+                    destroyed += 1;
+                }
             }
-        }
-        // Its own list is what a vault is believed: what is destroyed later is in it still.
-        let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| slot.epoch >= current.epoch);
-        Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
-    })
-    .await??;
+            // Its own list is what a vault is believed: what is destroyed later is in it still.
+            let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| slot.epoch >= current.epoch);
+            Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
+        })
+        .await??;
     if destroyed > 0 {
         tracing::info!(destroyed, "roots were destroyed in the vault");
     }

@@ -218,7 +218,9 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
 async fn plan(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<EpochPlan, Failed> {
     let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
     let control = shared.groups()?.control().clone();
-    let planned = shared.blocking(move || control.with_view(|view| unsealed.plan_epoch(view, keys))).await??;
+    let planned = shared
+        .blocking(move || control.with_view(|view| unsealed.plan_epoch(view, keys)))
+        .await??;
     planned.map_err(Failed::from)
 }
 
@@ -241,7 +243,8 @@ async fn install(
 ) -> Result<Vec<NodeId>, Failed> {
     let (vault, secret) = (Arc::clone(&shared.vault), Arc::new(root.encode()));
     let kept = Arc::clone(&secret);
-    shared.blocking(move || vault.put(slot, &kept))
+    shared
+        .blocking(move || vault.put(slot, &kept))
         .await?
         .map_err(NodeError::from)?;
     shared.keyring.keep_next(root);

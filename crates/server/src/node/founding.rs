@@ -18,6 +18,7 @@ use futures::future::join_all;
 
 use super::{NodeError, Shared};
 use crate::config::{Config, Member};
+use crate::groups::news;
 use crate::peer::{PeerState, Peers};
 use crate::surroundings::{self, SystemEntropy};
 
@@ -159,7 +160,7 @@ pub(super) async fn begin_realm(shared: Arc<Shared>) -> Result<(), NodeError> {
             all_others(&shared.config, &shared.peers).await;
             attempt(&shared).await?;
         }
-        let _changed_or_not = tokio::time::timeout(PAUSE, leadership.changed()).await;
+        news(&mut leadership, PAUSE).await;
     }
 }
 

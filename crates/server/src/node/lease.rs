@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eunoe_core::control::{self, NodeState};
 use eunoe_types::NodeId;
+use eunoe_types::sabotage::{self, Sabotage};
 
 use super::{NodeError, Shared};
 use crate::peer::{GrantedLease, RefusedGrant};
@@ -70,8 +71,12 @@ pub(super) async fn grant(shared: &Arc<Shared>, node: NodeId) -> Result<GrantedL
     if !control.leadership().is_leader {
         return Err(RefusedGrant::NotRecorded);
     }
-    let position = control.read_barrier(ROUND_TIMEOUT).await;
-    let position = position.map_err(|_| RefusedGrant::NotRecorded)?;
+    let position = if sabotage::is(Sabotage::LeaseWithoutRound) {
+        control.applied().ok_or(RefusedGrant::NotRecorded)?
+    } else {
+        let confirmed = control.read_barrier(ROUND_TIMEOUT).await;
+        confirmed.map_err(|_| RefusedGrant::NotRecorded)?
+    };
     let admitted = control.with_view(|view| control::node(view, node));
     match admitted {
         Ok(Ok(Some(row))) if row.state == NodeState::Admitted => Ok(GrantedLease {

@@ -90,7 +90,9 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
             Ok(granted) if (granted.epoch, granted.attempt) == (slot.epoch, u64::from(slot.attempt)) => {
                 let (vault, secret) = (Arc::clone(&shared.vault), granted.root);
                 return Ok(Some(
-                    shared.blocking(move || vault.put(slot, &secret).map(|()| secret)).await??,
+                    shared
+                        .blocking(move || vault.put(slot, &secret).map(|()| secret))
+                        .await??,
                 ));
             }
             // A root of another epoch than this node knows: one of the two is behind.
@@ -121,7 +123,10 @@ pub(super) async fn grant(
     let slot = slot_of(&epoch).map_err(|_| RefusedGrant::Sealed)?;
     record_grant(shared, node, boot, slot.epoch).await?;
     let vault = Arc::clone(&shared.vault);
-    let kept = shared.blocking(move || vault.get(slot)).await.map_err(not_recorded)?;
+    let kept = shared
+        .blocking(move || vault.get(slot))
+        .await
+        .map_err(not_recorded)?;
     let root = kept.map_err(|_| RefusedGrant::Sealed)?;
     tracing::info!(%node, "the root is given to a node");
     Ok(GrantedRoot {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use eunoe_core::invariant::Invariant;
 use eunoe_proto::DESCRIPTORS;
 use eunoe_types::{GroupId, NodeId, Role};
 use opentelemetry::{Key, KeyValue, StringValue};
@@ -25,6 +26,8 @@ pub enum Attribute {
     Reason(&'static str),
     /// `state`: where something is in its life; a literal in the code.
     State(&'static str),
+    /// `invariant`: a rule that holds in every state.
+    Invariant(Invariant),
     /// `group`: a Raft group.
     Group(GroupId),
     /// `node`: a node.
@@ -39,6 +42,7 @@ impl Attribute {
             Self::Role(role) => KeyValue::new("role", role.name()),
             Self::Reason(reason) => KeyValue::new("reason", reason),
             Self::State(state) => KeyValue::new("state", state),
+            Self::Invariant(invariant) => KeyValue::new("invariant", invariant.name()),
             Self::Group(group) => KeyValue::new("group", i64::from(group.0)),
             Self::Node(node) => KeyValue::new("node", node.0.to_string()),
         }

@@ -98,6 +98,8 @@ metrics! {
         PROPOSE: Histogram<f64> = ("eunoe_proposal_duration_seconds", LATENCY, "s", [], "Time from handing a command to its group until its reply, or until it was given up");
         BARRIER: Histogram<f64> = ("eunoe_read_barrier_duration_seconds", LATENCY, "s", [], "Time that a read waited for the barriers of its data group and of the control group");
         FENCE: Histogram<f64> = ("eunoe_fence_duration_seconds", LATENCY, "s", [], "Time from a request for an erasure until it could be answered, with its fence in effect on every node");
+        INVARIANT_VIOLATIONS: Counter<u64> = ("eunoe_invariant_violations_total", Kind::Counter, "1", ["group", "invariant"], "Rows of the state at which a rule that always holds was seen broken, again in each pass; anything but none is damage or a bug");
+        SCRUB_PASSES: Counter<u64> = ("eunoe_scrub_passes_total", Kind::Counter, "1", ["group"], "Passes over all rows of a group's state that looked for broken rules");
         SPANS_EXPORTED: Counter<u64> = ("eunoe_telemetry_spans_exported_total", Kind::Counter, "1", [], "Spans that the collector has taken");
         SPANS_DROPPED: Counter<u64> = ("eunoe_telemetry_spans_dropped_total", Kind::Counter, "1", [], "Spans that found no room in the queue, or that the collector did not take in time");
     }

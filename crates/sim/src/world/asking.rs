@@ -17,8 +17,8 @@ use super::ledger::{Known, Ledger};
 use super::names;
 use super::net::{CLIENTS, Host, Net, Process};
 use crate::history::{
-    Append, Appended, CallId, Chat, Client, Create, Erase, ErasureNo, Node, Operation, Outcome, Page, Refusal,
-    Reply, Shown, Step, TailEnd, TailEvent, TailStart, Target, Tenant,
+    Append, Appended, CallId, Chat, Client, Create, Erase, ErasureNo, Node, Operation, Outcome, Page,
+    Refusal, Reply, Shown, Step, TailEnd, TailEvent, TailStart, Target, Tenant,
 };
 
 /// A client gives a call up after so long.
@@ -86,7 +86,9 @@ impl Asker {
 
     /// Creates a conversation.
     pub async fn create(&self, node: Node, create: Create) -> Outcome {
-        let call = self.ledger.begin(self.client, node, Operation::Create(create.clone()));
+        let call = self
+            .ledger
+            .begin(self.client, node, Operation::Create(create.clone()));
         let (tenant, new) = (names::tenant(create.tenant), names::conversation(&create));
         let answer = self
             .ask(node, move |edge| {
@@ -143,7 +145,9 @@ impl Asker {
         };
         let tenant = names::tenant(chat.create.tenant);
         let answer = self
-            .ask(node, move |edge| boxed(async move { edge.append(&tenant, message).await }))
+            .ask(node, move |edge| {
+                boxed(async move { edge.append(&tenant, message).await })
+            })
             .await;
         let outcome = match &answer {
             Ok(Some(Ok(ack))) => Outcome::Ok(Reply::Appended(self.appended(append.chat, ack))),
@@ -343,7 +347,9 @@ impl Asker {
         };
         let name = names::tenant(tenant);
         let answer = self
-            .ask(node, move |edge| boxed(async move { edge.erase(&name, request).await }))
+            .ask(node, move |edge| {
+                boxed(async move { edge.erase(&name, request).await })
+            })
             .await;
         let outcome = match &answer {
             Ok(Some(Ok((view, _)))) => self.erasure(tenant, view),

@@ -133,7 +133,9 @@ where
     let accepted = call(net, (from, to), timeout, move |process| {
         let (runtime, serving) = (process.runtime.clone(), serve(process, asked));
         Box::pin(async move {
-            let Some(answers) = serving.await else { return false };
+            let Some(answers) = serving.await else {
+                return false;
+            };
             runtime.spawn(carry(back, (to, from), answers, opened, ended));
             true
         })
@@ -142,14 +144,21 @@ where
     if !accepted {
         return Err(TransportError::Refused);
     }
-    let pump = Aborts(tokio::spawn(carry(net.clone(), (from, to), requests, asks, Ended::default())));
+    let pump = Aborts(tokio::spawn(carry(
+        net.clone(),
+        (from, to),
+        requests,
+        asks,
+        Ended::default(),
+    )));
     let open = (Closes(says), pump);
     let answers = receiving(said).map(move |answer| {
         let _held = &open;
         Ok(answer)
     });
     let broken = futures::stream::once(async move { !whole.load(Ordering::Relaxed) });
-    let broken = broken.filter_map(|broken| std::future::ready(broken.then_some(Err(TransportError::Broken))));
+    let broken =
+        broken.filter_map(|broken| std::future::ready(broken.then_some(Err(TransportError::Broken))));
     Ok(answers.chain(broken).boxed())
 }
 
@@ -181,7 +190,13 @@ where
 {
     let (sends, sent) = inlet();
     let sent = receiving(sent);
-    let _pump = Aborts(tokio::spawn(carry(net.clone(), (from, to), items, sends, Ended::default())));
+    let _pump = Aborts(tokio::spawn(carry(
+        net.clone(),
+        (from, to),
+        items,
+        sends,
+        Ended::default(),
+    )));
     call(net, (from, to), timeout, move |process| serve(process, sent)).await
 }
 

@@ -12,7 +12,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::asking::Asker;
 use super::coverage::Event;
 use super::ledger::Known;
-use crate::history::{Append, Chat, Create, Erase, Node, Outcome, Person, Profile, Refusal, TailStart, Target, Tenant};
+use crate::history::{
+    Append, Chat, Create, Erase, Node, Outcome, Person, Profile, Refusal, TailStart, Target, Tenant,
+};
 
 /// People of a tenant.
 const PEOPLE: u32 = 5;
@@ -67,7 +69,11 @@ impl Habit {
         let create = {
             let mut book = self.asker.ledger.book();
             let chat = book.new_chat();
-            let create = Create { chat, tenant, profile };
+            let create = Create {
+                chat,
+                tenant,
+                profile,
+            };
             book.creating.insert(chat, create.clone());
             create
         };
@@ -179,7 +185,10 @@ impl Habit {
             },
             (_, None) => TailStart::Now,
         };
-        let (events, patience) = (self.random.random_range(1..20), self.random.random_range(200..4_000));
+        let (events, patience) = (
+            self.random.random_range(1..20),
+            self.random.random_range(200..4_000),
+        );
         let (asker, chat, node) = (self.asker.clone(), chat.clone(), self.node());
         // It follows while the client goes on with other things.
         tokio::spawn(async move {
@@ -263,7 +272,10 @@ impl Habit {
 pub async fn look_around(asker: Asker, nodes: Vec<Node>) {
     let chats: Vec<(Chat, Known)> = {
         let book = asker.ledger.book();
-        book.chats.iter().map(|(chat, known)| (*chat, known.clone())).collect()
+        book.chats
+            .iter()
+            .map(|(chat, known)| (*chat, known.clone()))
+            .collect()
     };
     for node in nodes {
         for (_, chat) in &chats {

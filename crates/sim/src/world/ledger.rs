@@ -88,9 +88,7 @@ impl Book {
             ErasureState::Requested => (Step::Requested, None, None),
             ErasureState::Fenced => (Step::Fenced, None, None),
             ErasureState::Rekeyed { time, .. } => (Step::Rekeyed, Some(time.0), None),
-            ErasureState::Destroyed { rekeyed, time, .. } => {
-                (Step::Destroyed, Some(rekeyed.0), Some(time.0))
-            }
+            ErasureState::Destroyed { rekeyed, time, .. } => (Step::Destroyed, Some(rekeyed.0), Some(time.0)),
         };
         Erasure {
             id: self.number(tenant, view.id),

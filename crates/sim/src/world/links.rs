@@ -7,8 +7,8 @@ use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, PeerTransport, Target, TransportError};
 use eunoe_server::node::Core;
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerCalls, PeerHandler as _, PeerState,
-    ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerCalls, PeerHandler as _,
+    PeerState, ProposeOutcome, RefusedGrant,
 };
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
@@ -41,13 +41,7 @@ impl Links {
     }
 
     /// Asks the node in the process on `to`; where there is none, the answer is `none`.
-    async fn ask<T, F>(
-        &self,
-        to: NodeId,
-        timeout: Duration,
-        none: T,
-        serve: F,
-    ) -> Result<T, TransportError>
+    async fn ask<T, F>(&self, to: NodeId, timeout: Duration, none: T, serve: F) -> Result<T, TransportError>
     where
         T: Send + 'static,
         F: FnOnce(Core) -> BoxFuture<'static, T> + Send + 'static,
@@ -144,8 +138,12 @@ impl PeerCalls for Links {
         deadline: Duration,
     ) -> ProposeOutcome {
         let from = self.own;
-        let serve = move |core: Core| boxed(async move { core.handler().propose(from, group, command).await });
-        match self.ask(to, deadline, ProposeOutcome::NotLeader(None), serve).await {
+        let serve =
+            move |core: Core| boxed(async move { core.handler().propose(from, group, command).await });
+        match self
+            .ask(to, deadline, ProposeOutcome::NotLeader(None), serve)
+            .await
+        {
             Ok(outcome) => outcome,
             Err(TransportError::Unreachable) => ProposeOutcome::Unreachable,
             Err(_) => ProposeOutcome::Unknown,
@@ -162,7 +160,10 @@ impl PeerCalls for Links {
         let from = self.own;
         let serve =
             move |core: Core| boxed(async move { core.handler().change_group(from, group, change).await });
-        match self.ask(to, deadline, ChangeOutcome::NotLeader(None), serve).await {
+        match self
+            .ask(to, deadline, ChangeOutcome::NotLeader(None), serve)
+            .await
+        {
             Ok(outcome) => outcome,
             Err(TransportError::Unreachable) => ChangeOutcome::Unreachable,
             Err(_) => ChangeOutcome::Unknown,
@@ -172,7 +173,9 @@ impl PeerCalls for Links {
     async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
         let own = self.own;
         let serve = move |core: Core| boxed(async move { core.handler().grant_root(own, boot_id).await });
-        let granted = self.ask(from, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve).await?;
+        let granted = self
+            .ask(from, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve)
+            .await?;
         Ok(granted?)
     }
 
@@ -186,7 +189,9 @@ impl PeerCalls for Links {
             },
         );
         let serve = move |core: Core| boxed(async move { core.handler().install_root(from, next).await });
-        let installed = self.ask(to, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve).await?;
+        let installed = self
+            .ask(to, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve)
+            .await?;
         installed.map_err(|_| TransportError::Refused)
     }
 
@@ -216,7 +221,11 @@ impl PeerCalls for Links {
         active: bool,
     ) -> Result<(), TransportError> {
         let serve = move |core: Core| {
-            boxed(async move { core.handler().relay_typing(conversation, participant, active).await })
+            boxed(async move {
+                core.handler()
+                    .relay_typing(conversation, participant, active)
+                    .await
+            })
         };
         self.ask(to, PING_TIMEOUT, (), serve).await
     }

@@ -35,7 +35,9 @@ fn operator(world: &mut World) -> Option<(usize, Arc<Groups>, Peers)> {
 
 /// Asks a leader to hand over.
 pub(super) fn move_leader(world: &mut World) {
-    let Some((at, groups, peers)) = operator(world) else { return };
+    let Some((at, groups, peers)) = operator(world) else {
+        return;
+    };
     let to = world.nodes[world.random.random_range(0..world.nodes.len())].id;
     let all: Vec<_> = groups.all().cloned().collect();
     let group = all[world.random.random_range(0..all.len())].clone();
@@ -51,7 +53,9 @@ pub(super) fn add(world: &mut World) {
     if world.shape.load(Ordering::Relaxed) != Shape::Founded as u8 {
         return;
     }
-    let Some((at, groups, peers)) = operator(world) else { return };
+    let Some((at, groups, peers)) = operator(world) else {
+        return;
+    };
     let id = world.join();
     let (shape, coverage) = (Arc::clone(&world.shape), world.coverage.clone());
     shape.store(Shape::Growing as u8, Ordering::Relaxed);
@@ -89,7 +93,9 @@ pub(super) fn remove(world: &mut World) {
     if world.shape.load(Ordering::Relaxed) != Shape::Grown as u8 {
         return;
     }
-    let Some((at, groups, peers)) = operator(world) else { return };
+    let Some((at, groups, peers)) = operator(world) else {
+        return;
+    };
     let leaving = (at + 1) % world.nodes.len();
     let id = world.nodes[leaving].id;
     let (shape, coverage) = (Arc::clone(&world.shape), world.coverage.clone());

@@ -19,6 +19,7 @@ mod net;
 mod node;
 mod run;
 mod settings;
+mod states;
 mod trace;
 mod vault;
 
@@ -123,8 +124,10 @@ impl World {
         if lost > 0 {
             self.coverage.count(Event::WritesLost);
         }
-        self.trace
-            .note(self.now, format_args!("node {} ends: {how:?}, {lost} lost", node.id));
+        self.trace.note(
+            self.now,
+            format_args!("node {} ends: {how:?}, {lost} lost", node.id),
+        );
     }
 
     /// Lets a millisecond pass.

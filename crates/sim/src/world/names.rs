@@ -1,7 +1,9 @@
 //! What the numbers of a history are called by the servers, and back.
 
 use eunoe_core::data::{ParticipantKind, Profile as Owner};
-use eunoe_server::edge::{MessageView, NewConversation, Opened, PartContent, PartInput, ParticipantView, Person as Named};
+use eunoe_server::edge::{
+    MessageView, NewConversation, Opened, PartContent, PartInput, ParticipantView, Person as Named,
+};
 use eunoe_types::TenantId;
 
 use crate::history::{Create, Person, Profile, Request, Row, Shown, Tenant, Text};

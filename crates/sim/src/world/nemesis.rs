@@ -151,7 +151,10 @@ impl World {
     fn partition(&mut self, lasts: Micros) {
         self.coverage.count(Event::Partition);
         let hosts = self.hosts();
-        let sides: Vec<bool> = hosts.iter().map(|_| self.random.random_range(0..2) == 0).collect();
+        let sides: Vec<bool> = hosts
+            .iter()
+            .map(|_| self.random.random_range(0..2) == 0)
+            .collect();
         for (from, from_side) in hosts.iter().zip(&sides) {
             for (to, to_side) in hosts.iter().zip(&sides) {
                 if from_side != to_side {
@@ -191,7 +194,11 @@ impl World {
 
     fn pause(&mut self, node: usize) {
         let is_long = self.random.random_range(0..2) == 0;
-        let longest = if is_long { 2 * u64::from(LEASE_S) * 1_000 * MS } else { 2_000 * MS };
+        let longest = if is_long {
+            2 * u64::from(LEASE_S) * 1_000 * MS
+        } else {
+            2_000 * MS
+        };
         let lasts = self.random.random_range(50 * MS..longest);
         self.coverage.count(Event::ProcessPaused);
         if lasts > u64::from(LEASE_S) * 1_000 * MS {

@@ -17,7 +17,7 @@ use super::nemesis::{MS, Plan};
 use super::net::{FAIR, Micros, Net};
 use super::node::Machines;
 use super::trace::Trace;
-use super::{Shape, World, clock, settings};
+use super::{Shape, World, clock, settings, states};
 use crate::history::{Client, History, Node as Asked, Outcome, Reply, Step};
 use crate::oracle;
 
@@ -25,6 +25,8 @@ use crate::oracle;
 const BEGIN_MAX: Micros = 60_000 * MS;
 /// All nodes serve again in this time after all faults are over.
 const RECOVER_MAX: Micros = 90_000 * MS;
+/// What was under way has ended this long after all faults are over: a node gives a command up after 15 s.
+const SETTLE: Micros = 20_000 * MS;
 /// Clients that live at the same time.
 const CLIENTS: u32 = 4;
 
@@ -154,7 +156,11 @@ impl World {
         let late: Vec<String> = late
             .map(|node| format!("node {} (up: {}, {:?})", node.id, node.is_up(), node.health()))
             .collect();
-        let unfit: Vec<String> = self.unfit.iter().map(|(node, why)| format!("node {node}: {why}")).collect();
+        let unfit: Vec<String> = self
+            .unfit
+            .iter()
+            .map(|(node, why)| format!("node {node}: {why}"))
+            .collect();
         format!("{}; unfit were [{}]", late.join(", "), unfit.join("; "))
     }
 
@@ -178,7 +184,12 @@ impl World {
         let stop = Arc::new(AtomicBool::new(false));
         let nodes = self.asked();
         for client in 0..=CLIENTS {
-            let habit = Habit::new(self.asker(client), self.random.random(), nodes.clone(), Arc::clone(&stop));
+            let habit = Habit::new(
+                self.asker(client),
+                self.random.random(),
+                nodes.clone(),
+                Arc::clone(&stop),
+            );
             match client {
                 0 => self.clients.spawn(habit.begin()),
                 _ => self.clients.spawn(habit.live()),
@@ -207,6 +218,10 @@ impl World {
 
     /// Everything can be asked on every node, and erasures come to their end.
     fn rest(&mut self, violations: &mut Vec<String>) {
+        let settled = self.now + SETTLE;
+        while self.now < settled {
+            self.step();
+        }
         let erased = self.await_erasures();
         if let Some(late) = erased {
             violations.push(late);
@@ -223,6 +238,7 @@ impl World {
         if !looking.is_finished() {
             violations.push("reads did not end after all faults were over".to_owned());
         }
+        violations.extend(states::check(&self.nodes));
         let history = self.ledger.book().history.clone();
         violations.extend(oracle::check(&history).iter().map(ToString::to_string));
         violations.extend(

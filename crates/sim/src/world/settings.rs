@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use eunoe_core::placement::{Policy, Site};
 use eunoe_raft::RaftConfig;
-use eunoe_server::config::{
-    Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths,
-};
+use eunoe_server::config::{Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths};
 use eunoe_types::{NodeId, Realm};
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;

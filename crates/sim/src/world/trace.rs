@@ -69,7 +69,10 @@ impl Trace {
                 if lead.is_leader && self.leaders.insert(group.id(), node.id) != Some(node.id) {
                     coverage.count(Event::LeaderChanged);
                 }
-                self.note(now, format_args!("node {} group {} {seen:?}", node.id, group.id()));
+                self.note(
+                    now,
+                    format_args!("node {} group {} {seen:?}", node.id, group.id()),
+                );
             }
         }
     }

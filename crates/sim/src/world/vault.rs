@@ -61,9 +61,7 @@ impl ErasableVault for MemVault {
             None => {}
         }
         state.counter += 1;
-        state
-            .secrets
-            .insert(slot, SecretBytes::from(secret.expose()));
+        state.secrets.insert(slot, SecretBytes::from(secret.expose()));
         Ok(())
     }
 

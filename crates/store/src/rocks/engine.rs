@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use eunoe_core::invariant::{Invariant, Pass};
 use eunoe_core::{Changes, Row, ScanRange, StateView};
 use eunoe_types::{Fault, GroupId};
 use rocksdb::checkpoint::Checkpoint;
@@ -158,8 +159,9 @@ impl StateEngine for RocksState {
     }
 }
 
-/// Reads every row of a database without writing, so that every block's checksum is checked; counts the rows.
-pub(crate) fn check(group: GroupId, path: &Path) -> Result<u64, Fault> {
+/// Reads every row of a database without writing, so that every block's checksum is checked, and then what the rows say:
+/// the number of rows, and the rules that they break, once for each row at which it is seen.
+pub(crate) fn check(group: GroupId, path: &Path) -> Result<(u64, Vec<Invariant>), Fault> {
     let as_fault = |error: rocksdb::Error| fault("check", group, &error);
     let mut options = Options::default();
     options.set_paranoid_checks(true);
@@ -176,5 +178,10 @@ pub(crate) fn check(group: GroupId, path: &Path) -> Result<u64, Fault> {
         cursor.next();
     }
     cursor.status().map_err(as_fault)?;
-    Ok(rows)
+    drop(cursor);
+    let view = RocksView {
+        group,
+        snapshot: db.snapshot(),
+    };
+    Ok((rows, Pass::new(group).finish(&view)?))
 }

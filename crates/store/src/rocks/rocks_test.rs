@@ -4,7 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use eunoe_core::Changes;
+use eunoe_core::data::{
+    CreateConversation, DataMachine, Operation, Profile, encode_command, encode_operation,
+};
+use eunoe_core::{Changes, Machine as _, Txn};
+use eunoe_types::{ConversationId, Kid, LogPosition, TimeMs};
 use rocksdb::{DB, Options};
 
 use super::swap::{STEPS, Swap};
@@ -198,7 +202,7 @@ fn a_crash_at_any_point_of_an_installation_leaves_the_old_state_or_the_new() {
 fn fsck_finds_a_flipped_byte_in_a_table() {
     let place = Place::new();
     let engine = place.states().open(A).unwrap();
-    put(&engine, "key", &"value".repeat(100), b"1");
+    engine.commit(a_conversation(&engine), b"1").unwrap();
     drop(engine);
     let conditions = || -> Vec<Condition> {
         let found = fsck::check_states(&place.dir()).unwrap();
@@ -215,6 +219,46 @@ fn fsck_finds_a_flipped_byte_in_a_table() {
     bytes[40] ^= 1;
     fs::write(table, bytes).unwrap();
     assert_eq!(conditions(), [Condition::Damaged]);
+}
+
+#[test]
+fn fsck_names_the_rules_that_whole_rows_break() {
+    let place = Place::new();
+    let engine = place.states().open(A).unwrap();
+    let mut changes = a_conversation(&engine);
+    engine.commit(changes.clone(), b"1").unwrap();
+    // Its head goes, which no command does.
+    changes.retain(|key, _| key[0] == 0x11);
+    changes.values_mut().for_each(|change| *change = None);
+    engine.commit(changes, b"2").unwrap();
+    drop(engine);
+    let found = fsck::check_states(&place.dir()).unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].condition, Condition::Damaged);
+    assert_eq!(
+        found[0].detail,
+        "1 of 1 rows break the rule conversation_has_head"
+    );
+}
+
+/// The rows of an empty conversation, as the machine of a data group writes them.
+fn a_conversation(engine: &RocksState) -> Changes {
+    let create = Operation::Create(CreateConversation {
+        id: ConversationId([1; 16]),
+        profile: Profile::Peer,
+        principal: Kid([2; 16]),
+        tenant: Kid([3; 16]),
+        time: TimeMs(4),
+        purposes: vec!["support"],
+        sealed: &[5; 200],
+        participants: Vec::new(),
+    });
+    let at = LogPosition { term: 1, index: 1 };
+    let view = engine.view();
+    let mut txn = Txn::new(&view);
+    let command = encode_command([encode_operation(&create).as_slice()].into_iter());
+    DataMachine.apply(&mut txn, at, &command).unwrap();
+    txn.into_changes()
 }
 
 #[test]

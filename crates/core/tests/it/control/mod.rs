@@ -3,7 +3,7 @@
 mod erasure_properties;
 mod erasures;
 pub(crate) mod generate;
-mod group;
+pub(crate) mod group;
 mod ladder;
 mod malformed;
 mod placement;

@@ -129,7 +129,7 @@ fn close() -> Operation<'static> {
 }
 
 /// A name and an operation of every kind.
-pub(super) fn operations() -> Vec<(&'static str, Operation<'static>)> {
+pub(crate) fn operations() -> Vec<(&'static str, Operation<'static>)> {
     vec![
         ("create a SUPPORT conversation", create()),
         ("create a PEER conversation", create_peer()),

@@ -3,6 +3,6 @@
 
 mod control_commands;
 mod control_rows;
-mod data_commands;
+pub(crate) mod data_commands;
 mod data_rows;
 mod replies;

@@ -1,0 +1,122 @@
+//! What holds in every state of the control group.
+
+mod epochs;
+mod keys;
+
+use eunoe_merkle::{Frontier, leaf_hash};
+use eunoe_types::{Decoder, ErasureId, Kid, NodeId};
+
+use super::row::{GenesisRow, NodeRow, event_key, frontier_key, version_key};
+use super::{EpochRow, placement};
+use crate::invariant::Invariant as Rule;
+use crate::invariant::pass::{Pass, Unchecked, beside, is_there, part};
+use crate::{CLUSTER_VERSION, StateView, table};
+
+/// Leaves that came while a pass went on, and that it looks at in one step.
+const LATE_LEAVES_MAX: u64 = 4_096;
+
+/// Checks what one row says, and what other rows must say for it.
+pub(crate) fn check_row(
+    pass: &mut Pass,
+    view: &dyn StateView,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), Unchecked> {
+    let table = key.first().copied().unwrap_or_default();
+    match table {
+        table::GENESIS => genesis(pass, view, value)?,
+        table::NODE => node(pass, key, value)?,
+        table::VERSION => version(pass, value)?,
+        table::PLACEMENT => drop(placement::decode(value)?),
+        table::EVENT => leaf(pass, view, u64::from_be_bytes(part(key, 0)?), value)?,
+        table::FRONTIER => frontier(pass, view, value)?,
+        table::EPOCH => epochs::epoch(pass, view, value)?,
+        table::PENDING => epochs::pending(pass, view, value)?,
+        table::FROZEN => epochs::frozen(pass, view, key)?,
+        table::STAGED_PAGE => epochs::staged_page(pass, view, value)?,
+        table::PAGE_GENERATION => epochs::generation(pass, view, value)?,
+        table::SWEEP => epochs::swept(pass, view, key)?,
+        table::LEAF_ROW => epochs::leaf_row(pass, view, key)?,
+        table::RAM_SET => epochs::grant(pass, view, key)?,
+        table::HOLDER => epochs::holder(pass, view, key, value)?,
+        table::KEY_STATE => keys::key_state(pass, view, &Kid(part(key, 0)?), value)?,
+        table::KEY_CHILD => keys::child(pass, view, key)?,
+        table::FENCED => keys::fenced(pass, view, key)?,
+        table::ERASURE => keys::erasure(pass, view, &ErasureId(part(key, 0)?), value)?,
+        table::ERASURE_OF => keys::erasure_of(pass, view, key, value)?,
+        table::EXPAND => keys::expand(pass, view, key)?,
+        table::REKEYED => keys::rekeyed(pass, view, key)?,
+        // Sealed: nothing to see.
+        table::PAGE => {}
+        _ => return Err(Unchecked::Malformed),
+    }
+    // Everything but staged pages came with the genesis or after it.
+    if table != table::STAGED_PAGE {
+        pass.expect(is_there(view, &GenesisRow::key())?, Rule::GenesisWhole);
+    }
+    Ok(())
+}
+
+fn genesis(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Result<(), Unchecked> {
+    GenesisRow::decode(value)?;
+    let whole = is_there(view, &EpochRow::key())?
+        && is_there(view, &version_key())?
+        && is_there(view, &placement::policy_key())?
+        && is_there(view, &frontier_key())?;
+    pass.expect(whole, Rule::GenesisWhole);
+    Ok(())
+}
+
+fn node(pass: &mut Pass, key: &[u8], value: &[u8]) -> Result<(), Unchecked> {
+    let row = NodeRow::decode(value)?;
+    pass.expect(
+        row.id == NodeId(u64::from_be_bytes(part(key, 0)?)),
+        Rule::NodesFiled,
+    );
+    Ok(())
+}
+
+fn version(pass: &mut Pass, value: &[u8]) -> Result<(), Unchecked> {
+    let mut d = Decoder::new(value);
+    let version = u32::from_be_bytes(d.array()?);
+    d.finish()?;
+    pass.expect((1..=CLUSTER_VERSION).contains(&version), Rule::GenesisWhole);
+    Ok(())
+}
+
+fn stored_frontier(view: &dyn StateView) -> Result<Option<Frontier>, Unchecked> {
+    let bytes = view.get(&frontier_key())?;
+    Ok(bytes.and_then(|bytes| Frontier::decode(&bytes).ok()))
+}
+
+fn leaf(pass: &mut Pass, view: &dyn StateView, index: u64, value: &[u8]) -> Result<(), Unchecked> {
+    let size = stored_frontier(view)?.map_or(0, |frontier| frontier.size());
+    let in_order = index == pass.leaves.size() && index < size;
+    pass.expect(in_order, Rule::TransparencyLog);
+    if in_order {
+        pass.leaves.append(leaf_hash(value));
+    }
+    Ok(())
+}
+
+/// Leaves never change, so those of the pass's earlier steps count in this state too.
+fn frontier(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Result<(), Unchecked> {
+    let stored = Frontier::decode(value).map_err(|_| Unchecked::Malformed)?;
+    let late = stored.size().saturating_sub(pass.leaves.size());
+    if late > LATE_LEAVES_MAX {
+        // So many since the last step: the next pass sees them.
+        return Ok(());
+    }
+    for index in pass.leaves.size()..stored.size() {
+        match view.get(&event_key(index))? {
+            Some(leaf) => pass.leaves.append(leaf_hash(&leaf)),
+            None => break,
+        }
+    }
+    pass.expect(pass.leaves == stored, Rule::TransparencyLog);
+    Ok(())
+}
+
+fn epoch_row(view: &dyn StateView) -> Result<Option<EpochRow>, Unchecked> {
+    Ok(beside(view, &EpochRow::key(), EpochRow::decode)?)
+}
