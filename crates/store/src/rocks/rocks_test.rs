@@ -235,9 +235,10 @@ fn fsck_names_the_rules_that_whole_rows_break() {
     let found = fsck::check_states(&place.dir()).unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].condition, Condition::Damaged);
+    // The other row is the applied position.
     assert_eq!(
         found[0].detail,
-        "1 of 1 rows break the rule conversation_has_head"
+        "1 of 2 rows break the rule conversation_has_head"
     );
 }
 
