@@ -63,6 +63,12 @@ impl<T> Clone for Receiver<T> {
     }
 }
 
+impl<T: Default> Default for Sender<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 impl<T> Sender<T> {
     /// A value that nobody watches yet.
     pub fn new(value: T) -> Self {
@@ -85,6 +91,12 @@ impl<T> Sender<T> {
         let old = self.value.send_replace(value);
         self.waiting.0.notify_waiters();
         old
+    }
+
+    /// Changes the value.
+    pub fn send_modify(&self, change: impl FnOnce(&mut T)) {
+        self.value.send_modify(change);
+        self.waiting.0.notify_waiters();
     }
 
     /// Changes the value; receivers hear of it only if `change` says that there was something to change.
@@ -116,6 +128,11 @@ impl<T> Receiver<T> {
     /// The value, which counts as seen from now on.
     pub fn borrow_and_update(&mut self) -> Ref<'_, T> {
         self.value.borrow_and_update()
+    }
+
+    /// Whether there is a value that was not seen.
+    pub fn has_changed(&self) -> Result<bool, Closed> {
+        self.value.has_changed().map_err(|_| Closed)
     }
 
     /// What there is now counts as seen.

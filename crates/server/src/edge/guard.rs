@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use eunoe_core::control::{self, KeyState};
 use eunoe_core::data;
+use eunoe_raft::watch;
 use eunoe_types::{ErrorCode, Fault, Kid, Retry};
 use futures::stream::{BoxStream, Stream, StreamExt as _};
-use tokio::sync::watch;
 
 use super::cache::Known;
 use super::tail::TailItem;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eunoe_core::Effect;
+use eunoe_raft::watch;
 use eunoe_types::{ConversationId, GroupId};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 
 use eunoe_raft::StateObserver;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::Machine;
-use eunoe_raft::{Blocking, NodeParts, PeerTransport, RaftConfig, RaftNode};
+use eunoe_raft::{Blocking, NodeParts, PeerTransport, RaftConfig, RaftNode, ReadError};
 use eunoe_store::{LogEngine, StateFactory};
 use eunoe_types::{Fault, GroupId};
 use eunoe_vault::ErasableVault;
@@ -135,7 +135,11 @@ impl Core {
         founding::found_groups(shared, &all).await?;
         starting("applying what was committed");
         for group in &all {
-            while group.wait_recovered(RECOVERY_REPORT).await.is_err() {
+            while let Err(error) = group.wait_recovered(RECOVERY_REPORT).await {
+                if error == ReadError::Stopped {
+                    // Whoever watches the groups says why, and ends the node.
+                    std::future::pending::<()>().await;
+                }
                 tracing::warn!(group = %group.id(), "the group has not recovered to its committed index yet");
             }
         }

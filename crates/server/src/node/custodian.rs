@@ -11,10 +11,10 @@ use eunoe_core::Effect;
 use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
 use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
+use eunoe_raft::watch;
 use eunoe_types::GroupId;
 use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_vault::Slot;
-use tokio::sync::watch;
 
 use super::{NodeError, Shared};
 use crate::surroundings;

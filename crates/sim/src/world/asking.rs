@@ -59,7 +59,12 @@ fn failed(error: &ApiError) -> Outcome {
         "NOT_FOUND" => Refusal::NotFound,
         "CONVERSATION_CLOSED" => Refusal::Closed,
         "REQUEST_ID_REUSED" => Refusal::RequestReused,
-        _ => Refusal::Unavailable,
+        _ => {
+            if std::env::var_os("SIM_DEBUG").is_some() {
+                eprintln!("{} {}", error.reason, error.message);
+            }
+            Refusal::Unavailable
+        }
     })
 }
 

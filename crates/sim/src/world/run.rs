@@ -146,9 +146,15 @@ impl World {
     }
 
     fn all_serve(&self) -> bool {
-        let removed = self.removed.load(Ordering::Relaxed);
-        let mut staying = self.nodes.iter().filter(|node| node.id.0 != removed);
-        staying.all(super::node::Node::serves)
+        self.members().all(super::node::Node::serves)
+    }
+
+    /// Nodes that belong to the cluster for sure: not one that was removed, nor one whose joining was not finished.
+    fn members(&self) -> impl Iterator<Item = &super::node::Node> {
+        let shape = self.shape.load(Ordering::Relaxed);
+        let (removed, joined) = (self.removed.load(Ordering::Relaxed), shape >= Shape::Grown as u8);
+        let is_member = move |id: u64| id != removed && (id <= super::FOUNDERS || joined);
+        self.nodes.iter().filter(move |node| is_member(node.id.0))
     }
 
     fn who_is_late(&self) -> String {
@@ -173,9 +179,7 @@ impl World {
     }
 
     fn asked(&self) -> Vec<Asked> {
-        let removed = self.removed.load(Ordering::Relaxed);
-        let staying = self.nodes.iter().filter(|node| node.id.0 != removed);
-        staying
+        self.members()
             .map(|node| Asked(u32::try_from(node.id.0).unwrap_or(u32::MAX)))
             .collect()
     }
