@@ -133,6 +133,7 @@ impl World {
     /// Lets a millisecond pass.
     fn step(&mut self) {
         self.now += TICK;
+        self.fate();
         self.clocks.turn(CLIENTS, self.now);
         self.net.advance(self.now);
         for node in &mut self.nodes {

@@ -29,15 +29,28 @@ pub enum Cure {
 }
 
 /// What will happen.
-#[derive(Default)]
 pub struct Plan {
     next: Micros,
     cures: Vec<(Micros, Cure)>,
 }
 
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            next: Micros::MAX,
+            cures: Vec::new(),
+        }
+    }
+}
+
 impl Plan {
     fn cure_at(&mut self, at: Micros, cure: Cure) {
         self.cures.push((at, cure));
+    }
+
+    /// Things go wrong from `now` on.
+    pub fn begin(&mut self, now: Micros) {
+        self.next = now;
     }
 
     /// Forgets everything that is to come.

@@ -119,8 +119,8 @@ impl World {
         }
         let stop = self.begin_clients();
         let end = self.now + options.safety_ms * MS;
+        self.plan.begin(self.now);
         while self.now < end {
-            self.fate();
             self.step();
         }
         stop.store(true, Ordering::Relaxed);
@@ -140,7 +140,6 @@ impl World {
                 return true;
             }
             self.step();
-            self.fate_of_cures();
         }
         false
     }
@@ -213,11 +212,6 @@ impl World {
             self.start(at);
         }
         self.trace.note(self.now, format_args!("all faults are over"));
-    }
-
-    /// Only what was broken is mended from here on: nothing new goes wrong.
-    fn fate_of_cures(&mut self) {
-        self.fate();
     }
 
     /// Everything can be asked on every node, and erasures come to their end.
