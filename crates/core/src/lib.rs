@@ -9,6 +9,8 @@
 
 pub mod control;
 pub mod data;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod machine;
 pub mod placement;
 mod state_view;

@@ -12,6 +12,8 @@ mod alive;
 mod codec;
 mod config;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod group;
 mod log_store;
 mod network;

@@ -12,6 +12,8 @@ mod erasure_command;
 mod erasure_query;
 mod erasure_row;
 mod event;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod placement;
 mod query;
 mod reply;

@@ -1,6 +1,6 @@
 //! The placement policy: fixed by genesis, applied to every node that is to be admitted.
 
-use eunoe_types::{Decoder, Encoder, Fault, TimeMs};
+use eunoe_types::{DecodeError, Decoder, Encoder, Fault, TimeMs};
 
 use super::apply::{Answer, admit, genesis, node};
 use super::command::Genesis;
@@ -8,13 +8,20 @@ use super::event::Event;
 use super::reply::Rejection;
 use super::row::NodeRow;
 use crate::placement::{Policy, Site, verdict};
+use crate::state_view::decoded;
 use crate::{FORMAT, StateView, Txn, known_format, table};
 
 fn policy_key() -> Vec<u8> {
     table::key(table::PLACEMENT, &[])
 }
 
-fn decode(bytes: &[u8]) -> Result<Policy, Fault> {
+pub(super) fn encode(policy: Policy) -> Vec<u8> {
+    let mut e = Encoder::with_capacity(2);
+    e.u8(FORMAT).u8(policy.tag());
+    e.finish()
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Policy, DecodeError> {
     let mut d = Decoder::new(bytes);
     known_format(&mut d)?;
     let policy = Policy::from_tag(d.u8()?)?;
@@ -24,14 +31,12 @@ fn decode(bytes: &[u8]) -> Result<Policy, Fault> {
 
 /// The placement policy; none before genesis.
 pub fn placement_policy(view: &dyn StateView) -> Result<Option<Policy>, Fault> {
-    view.get(&policy_key())?.map(|bytes| decode(&bytes)).transpose()
+    decoded(view, &policy_key(), decode)
 }
 
 /// Makes `policy` the cluster's.
 pub(super) fn fix(txn: &mut Txn<'_>, policy: Policy) -> Result<(), Fault> {
-    let mut e = Encoder::with_capacity(2);
-    e.u8(FORMAT).u8(policy.tag());
-    txn.put(policy_key(), e.finish());
+    txn.put(policy_key(), encode(policy));
     Event::new()
         .text("policy", policy.name())
         .text("t", "eunoe/policy@v1")

@@ -8,6 +8,8 @@ mod apply;
 #[cfg(test)]
 mod codec_test;
 mod command;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod query;
 mod reply;
 mod row;

@@ -9,6 +9,8 @@ mod entry;
 mod ids;
 mod membership;
 mod messages;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod recode;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -221,7 +221,7 @@ impl Chat {
     }
 }
 
-fn page_request(request: &proto::ListMessagesRequest) -> ApiResult<PageRequest> {
+pub(super) fn page_request(request: &proto::ListMessagesRequest) -> ApiResult<PageRequest> {
     let backward = match proto::Order::try_from(request.order) {
         Ok(proto::Order::Unspecified | proto::Order::Forward) => false,
         Ok(proto::Order::Backward) => true,

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
     AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
-    PingRequest, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, change_group_request::Change,
+    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, change_group_request::Change,
     propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
@@ -208,21 +208,7 @@ impl PeerClient {
             link.client.ping(timed(PingRequest {}, PING_TIMEOUT)),
         )
         .await?;
-        let answer = answer.into_inner();
-        match NodeId(answer.node_id) {
-            node if node == to => Ok(PeerState {
-                node,
-                unsealed: answer.unsealed,
-                begun: answer.begun.into_iter().map(GroupId).collect(),
-                genesis: answer.genesis,
-                draining: answer.draining,
-                knows_asker: answer.knows_asker,
-                started: answer.started,
-                lease_left_ms: answer.lease_left_ms,
-                boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
-            }),
-            _ => Err(TransportError::Broken),
-        }
+        read_state(to, answer.into_inner())
     }
 
     /// Makes `to` hand over its leaderships, and says which groups it still leads.
@@ -238,6 +224,24 @@ impl PeerClient {
 
     fn link(&self, to: NodeId) -> Result<Link, TransportError> {
         self.links.link(to, Lane::Requests, None)
+    }
+}
+
+/// What `from` says of itself, if it is that node.
+pub(super) fn read_state(from: NodeId, answer: PingResponse) -> Result<PeerState, TransportError> {
+    match NodeId(answer.node_id) {
+        node if node == from => Ok(PeerState {
+            node,
+            unsealed: answer.unsealed,
+            begun: answer.begun.into_iter().map(GroupId).collect(),
+            genesis: answer.genesis,
+            draining: answer.draining,
+            knows_asker: answer.knows_asker,
+            started: answer.started,
+            lease_left_ms: answer.lease_left_ms,
+            boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
+        }),
+        _ => Err(TransportError::Broken),
     }
 }
 

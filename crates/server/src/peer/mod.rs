@@ -3,6 +3,8 @@
 //! Nothing here knows what a command or a Raft message says. No message body crosses the link unsealed.
 
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handler;
 mod links;
 mod outcome;

@@ -5,6 +5,8 @@
 //! or moves, because all of that leaves old blocks behind.
 
 mod disk;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod layout;
 mod medium;
 
