@@ -19,7 +19,10 @@ pub const READERS: &[Reader] = &[
     }),
     ("certificate and key", |pem| {
         let pem = Pem::Bytes(pem.to_vec());
-        let own = ClientCertificate { cert: pem.clone(), key: pem.clone() };
+        let own = ClientCertificate {
+            cert: pem.clone(),
+            key: pem.clone(),
+        };
         tls::Files::read(&pem, Some(&own)).is_ok_and(|files| files.config().is_ok())
     }),
     ("status", |bytes| {

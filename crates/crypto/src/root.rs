@@ -68,6 +68,8 @@ fn read_whole(bytes: &[u8]) -> Result<SecretKey, DecodeError> {
 
 /// Decodes the form and encodes it again.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn recode(bytes: &eunoe_types::fuzzing::Bytes) -> Result<eunoe_types::fuzzing::Bytes, DecodeError> {
+pub(crate) fn recode(
+    bytes: &eunoe_types::fuzzing::Bytes,
+) -> Result<eunoe_types::fuzzing::Bytes, DecodeError> {
     Ok(form_of(&read_whole(bytes)?).expose().to_vec().into())
 }

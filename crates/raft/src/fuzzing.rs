@@ -6,6 +6,4 @@ use eunoe_types::fuzzing::{Form, Reader};
 pub const FORMS: &[Form] = crate::codec::recode::FORMS;
 
 /// The position in what a state engine keeps.
-pub const READERS: &[Reader] = &[("applied position", |bytes| {
-    crate::applied_position(bytes).is_ok()
-})];
+pub const READERS: &[Reader] = &[("applied position", |bytes| crate::applied_position(bytes).is_ok())];

@@ -1,9 +1,11 @@
 //! What the fuzzers call. Built only with the feature `fuzzing`.
 
+use std::collections::BTreeMap;
+
 use eunoe_types::DecodeError;
 use eunoe_types::fuzzing::{Form, Reader};
 
-use crate::snapshot::Manifest;
+use crate::snapshot::{FileEntry, Manifest};
 
 pub use crate::segment::fuzzing::segment;
 
@@ -21,6 +23,19 @@ pub const FORMS: &[Form] = &[
         Ok(again.into())
     }),
 ];
+
+/// The manifest of a snapshot with these files, by name.
+pub fn manifest(meta: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Manifest {
+    let files = files.iter().map(|(name, content)| FileEntry {
+        name: name.clone(),
+        bytes: content.len() as u64,
+        hash: *blake3::hash(content).as_bytes(),
+    });
+    Manifest {
+        meta: meta.to_vec(),
+        files: files.collect(),
+    }
+}
 
 /// Segment files, as they are and with the checksums that a script of frames needs.
 pub const READERS: &[Reader] = crate::segment::fuzzing::READERS;

@@ -108,7 +108,10 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The next conversation, or why its line is refused; blank lines are passed over.
-    pub(super) fn next(&mut self, reader: &mut dyn BufRead) -> std::io::Result<Option<Result<Chat, Malformed>>> {
+    pub(super) fn next(
+        &mut self,
+        reader: &mut dyn BufRead,
+    ) -> std::io::Result<Option<Result<Chat, Malformed>>> {
         loop {
             let line = self.read_line(reader)?;
             self.number += 1;

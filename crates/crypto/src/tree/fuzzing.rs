@@ -52,6 +52,10 @@ pub(crate) fn meta_content(bytes: &Bytes) -> bool {
         return false;
     };
     let again = opened.seal(&keys(), REALM, generation, &mut Fixed);
-    assert_eq!(again, Ok(sealed(PageId::META, bytes)), "the meta page has two forms");
+    assert_eq!(
+        again,
+        Ok(sealed(PageId::META, bytes)),
+        "the meta page has two forms"
+    );
     true
 }

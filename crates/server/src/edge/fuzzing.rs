@@ -4,9 +4,7 @@ use eunoe_crypto::SecretBytes;
 use eunoe_types::fuzzing::{Bytes, Form, text};
 use eunoe_types::{DecodeError, Encoder};
 
-use super::content::{
-    Naming, decode_reference, decode_section, encode_reference, encode_section, split_row,
-};
+use super::content::{Naming, decode_reference, decode_section, encode_reference, encode_section, split_row};
 use super::tokens::{
     MessagesPage, Position, decode_conversation, decode_number, encode_conversation, encode_number,
 };

@@ -16,13 +16,18 @@ const KEYS: &str =
 /// What comes from an issuer, or from whoever says so.
 pub(crate) const READERS: &[Reader] = &[
     ("key set", |json| keys::parse(json).is_ok()),
-    ("token", |bytes| text(bytes).is_ok_and(|token| issuer().verify(token).is_ok())),
+    ("token", |bytes| {
+        text(bytes).is_ok_and(|token| issuer().verify(token).is_ok())
+    }),
     ("claims", |json| {
         let claims = serde_json::from_slice(json);
         claims.is_ok_and(|claims| {
             issuer().identity(&claims).is_ok_and(|caller| {
                 let whole = caller.tenant == TenantScope::Any;
-                assert!(!whole || caller.role == eunoe_types::Role::Operator, "a token is for all");
+                assert!(
+                    !whole || caller.role == eunoe_types::Role::Operator,
+                    "a token is for all"
+                );
                 true
             })
         })

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
     AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
-    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, change_group_request::Change,
-    propose_response::Outcome,
+    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest,
+    change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};

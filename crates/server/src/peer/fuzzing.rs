@@ -19,17 +19,25 @@ pub(crate) const MESSAGES: &[Reader] = &[
             })
         })
     }),
-    ("raft append", |bytes| read(bytes, |_: proto::RaftAppendRequest| true)),
-    ("raft snapshot", |bytes| read(bytes, |_: proto::RaftSnapshotRequest| true)),
+    ("raft append", |bytes| {
+        read(bytes, |_: proto::RaftAppendRequest| true)
+    }),
+    ("raft snapshot", |bytes| {
+        read(bytes, |_: proto::RaftSnapshotRequest| true)
+    }),
     ("propose", |bytes| read(bytes, |_: proto::ProposeRequest| true)),
-    ("proposed", |bytes| read(bytes, |answer: proto::ProposeResponse| answer.outcome.is_some())),
+    ("proposed", |bytes| {
+        read(bytes, |answer: proto::ProposeResponse| answer.outcome.is_some())
+    }),
     ("change", |bytes| {
         read(bytes, |request: proto::ChangeGroupRequest| {
             request.change.and_then(server::read_change).is_some()
         })
     }),
     ("grant", |bytes| {
-        read(bytes, |request: proto::GrantRootRequest| server::boot_id(&request.boot_id).is_ok())
+        read(bytes, |request: proto::GrantRootRequest| {
+            server::boot_id(&request.boot_id).is_ok()
+        })
     }),
     ("root", |bytes| {
         read(bytes, |request: proto::InstallRootRequest| {

@@ -155,7 +155,11 @@ fn parse(header: &str) -> Option<SpanContext> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn is_traceparent(header: &str) -> bool {
     parse(header).is_some_and(|span| {
-        assert_eq!(header.get(..53), format(&span).get(..53), "a header has two forms");
+        assert_eq!(
+            header.get(..53),
+            format(&span).get(..53),
+            "a header has two forms"
+        );
         true
     })
 }

@@ -13,7 +13,10 @@ pub(crate) const READERS: &[Reader] = &[
         let key = identity::spki_sha256(der);
         let client = identity::client(der, REALM);
         let peer = identity::peer(der, REALM);
-        assert!(client.is_err() || peer.is_err(), "a certificate names a client and a node");
+        assert!(
+            client.is_err() || peer.is_err(),
+            "a certificate names a client and a node"
+        );
         assert!(key.is_ok() || peer.is_err(), "a node has no key");
         key.is_ok()
     }),

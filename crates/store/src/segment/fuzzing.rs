@@ -27,7 +27,10 @@ fn recovers(files: &[&[u8]]) -> bool {
     }
     for written in recovered.groups.values() {
         let known = written.locate(written.span.first().unwrap_or_default());
-        assert!(known.is_none_or(|at| at.segment >= 1), "a record is in no segment");
+        assert!(
+            known.is_none_or(|at| at.segment >= 1),
+            "a record is in no segment"
+        );
         assert!(written.data_bytes() <= files.iter().map(|bytes| bytes.len() as u64).sum());
         written.records_in(1).for_each(drop);
         assert!(written.oldest_segment().is_none_or(|oldest| oldest >= 1));

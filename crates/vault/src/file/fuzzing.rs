@@ -39,7 +39,9 @@ pub fn repair(block: &mut [u8]) {
 
 fn block(bytes: &[u8]) -> Result<Block, DecodeError> {
     let mut block = Block::zeroed(BLOCK_BYTES);
-    let body = block.as_mut().get_mut(..bytes.len().min(BLOCK_BYTES - CHECKSUM_BYTES));
+    let body = block
+        .as_mut()
+        .get_mut(..bytes.len().min(BLOCK_BYTES - CHECKSUM_BYTES));
     body.filter(|body| body.len() == bytes.len())
         .ok_or(DecodeError::Range)?
         .copy_from_slice(bytes);

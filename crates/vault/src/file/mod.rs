@@ -184,8 +184,9 @@ impl State {
 
     /// Notes on disk that slot `index` is about to change, so that a crash leaves no doubt which one.
     fn begin(&mut self, index: usize) -> Result<(), VaultError> {
+        let counter = self.header.counter.checked_add(1);
         self.write_header(Header {
-            counter: self.header.counter + 1,
+            counter: counter.ok_or(VaultError::Damaged("its counter"))?,
             busy: Some(index),
             ..self.header
         })
