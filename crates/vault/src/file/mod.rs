@@ -143,7 +143,8 @@ impl ErasableVault for FileVault {
     fn destroy(&self, slot: Slot) -> Result<Destroyed, VaultError> {
         let mut state = self.lock();
         state.recover()?;
-        if let Some(index) = position(&state.records()?, slot) {
+        // One place holds it, unless the file was damaged: then each is wiped.
+        while let Some(index) = position(&state.records()?, slot) {
             state.begin(index)?;
             state.wipe(index)?;
             state.end()?;
