@@ -186,7 +186,10 @@ fn vault_file(script: &Bytes) -> bool {
             && opened.destroy(*slot).is_ok()
         {
             let left = opened.list();
-            assert!(left.is_ok_and(|left| !left.contains(slot)), "a destroyed slot is held");
+            assert!(
+                left.is_ok_and(|left| !left.contains(slot)),
+                "a destroyed slot is held"
+            );
         }
         given
     })

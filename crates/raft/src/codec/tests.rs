@@ -247,7 +247,7 @@ fn every_form_has_its_golden_bytes_and_is_read_back() {
     }
     let forms: Vec<_> = golden().into_iter().map(|(form, ..)| form).collect();
     for (form, _) in FORMS {
-        assert!(forms.contains(&form), "{form} has no golden bytes");
+        assert!(forms.contains(form), "{form} has no golden bytes");
     }
 }
 
