@@ -1,6 +1,6 @@
 # What people do here, one word each. The work is in scripts/, and each script installs and builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench
+.PHONY: help build demo test lint bench fuzz
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -19,3 +19,6 @@ lint: ## Check format, clippy and the protocol
 
 bench: ## Measure, and print a table with ratios
 	@scripts/bench.sh $(BENCH)
+
+fuzz: ## Fuzz what reads bytes (FUZZ_SECONDS=60 for each, FUZZ_TARGET=NAME for one)
+	@scripts/fuzz.sh

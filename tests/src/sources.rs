@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 pub const LINES_MAX: usize = 600;
 
 /// Folders with the project's own text.
-const FOLDERS: &[&str] = &["crates", "tests", "benches", "proto", "scripts", "docs", ".ci"];
+const FOLDERS: &[&str] = &[
+    "crates", "tests", "benches", "fuzz", "proto", "scripts", "docs", ".ci",
+];
 
 /// Folders below which nobody reads a clock: time arrives as a value.
 const CLOCKLESS: &[&str] = &[

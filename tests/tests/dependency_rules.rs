@@ -84,6 +84,7 @@ fn forbidden_arrows_are_seen() {
         ("eunoe-client", "eunoe-server", None),
         ("eunoe-cli", "eunoe-raft", None),
         ("eunoe-client", "eunoe-cli", Some("dev")),
+        ("eunoe-tests", "eunoe-fuzz", None),
         // Libraries that others own.
         ("eunoe-server", "openraft", None),
         ("eunoe-raft", "rocksdb", None),

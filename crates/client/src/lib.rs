@@ -33,6 +33,8 @@ mod credentials;
 mod erasure;
 mod erasure_watch;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod input;
 mod pages;
 mod request_id;

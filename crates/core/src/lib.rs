@@ -10,6 +10,8 @@
 pub mod control;
 pub mod data;
 pub mod invariant;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod machine;
 pub mod placement;
 mod state_view;

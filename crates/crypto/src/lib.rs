@@ -13,6 +13,8 @@ mod content_key;
 mod entropy;
 mod envelope;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hash;
 mod key_ref;
 mod locator;

@@ -33,10 +33,7 @@ impl RootKey {
 
     /// The form that a vault keeps and an unsealed peer hands over.
     pub fn encode(&self) -> SecretBytes {
-        let mut bytes = Vec::with_capacity(2 + SecretKey::BYTES);
-        bytes.extend_from_slice(&[VERSION, FORM_WHOLE]);
-        bytes.extend_from_slice(self.0.expose());
-        SecretBytes::new(bytes)
+        form_of(&self.0)
     }
 
     /// Reads that form. Whoever calls compares [`commitment`](Self::commitment) with the epoch's.
@@ -44,6 +41,13 @@ impl RootKey {
         let key = read_whole(bytes.expose())?;
         Ok(Self(arena.store(&key)?))
     }
+}
+
+fn form_of(key: &SecretKey) -> SecretBytes {
+    let mut bytes = Vec::with_capacity(2 + SecretKey::BYTES);
+    bytes.extend_from_slice(&[VERSION, FORM_WHOLE]);
+    bytes.extend_from_slice(key.expose());
+    SecretBytes::new(bytes)
 }
 
 fn read_whole(bytes: &[u8]) -> Result<SecretKey, DecodeError> {
@@ -60,4 +64,12 @@ fn read_whole(bytes: &[u8]) -> Result<SecretKey, DecodeError> {
         .map_err(|_| DecodeError::Truncated)?;
     d.finish()?;
     Ok(SecretKey::from_bytes(key))
+}
+
+/// Decodes the form and encodes it again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn recode(
+    bytes: &eunoe_types::fuzzing::Bytes,
+) -> Result<eunoe_types::fuzzing::Bytes, DecodeError> {
+    Ok(form_of(&read_whole(bytes)?).expose().to_vec().into())
 }

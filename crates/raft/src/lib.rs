@@ -13,6 +13,8 @@ mod blocking;
 mod codec;
 mod config;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod group;
 mod log_store;
 mod network;

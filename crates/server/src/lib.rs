@@ -6,6 +6,8 @@ pub mod admin;
 
 pub mod config;
 pub mod edge;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod groups;
 pub mod grpc;
 mod hex;

@@ -10,6 +10,8 @@
 pub mod conformance;
 mod disk;
 pub mod fsck;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod log_engine;
 pub mod mem;
 #[cfg(feature = "rocks")]

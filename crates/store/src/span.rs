@@ -38,11 +38,13 @@ impl Span {
         }
     }
 
-    /// Takes in `index`. It must follow the last one held, or else the last one purged, if there is any.
+    /// Takes in `index`. It must follow the last one held, or else the last one purged, if there is any, and must not be
+    /// the last number, which nothing follows.
     pub(crate) fn append(&mut self, index: u64, purged: Option<u64>) -> Result<(), &'static str> {
         let expected = self.last().or(purged).map(|before| before.checked_add(1));
         match expected {
             Some(next) if next != Some(index) => Err("a record does not follow the one before it"),
+            _ if index == u64::MAX => Err("a record's index is out of its range"),
             _ => {
                 self.ends = Some((self.first().unwrap_or(index), index));
                 Ok(())

@@ -108,6 +108,15 @@ impl<'a> Decoder<'a> {
         Ok(self.fixed(1)?[0])
     }
 
+    /// A flag: a byte that is 0 or 1.
+    pub fn flag(&mut self) -> Result<bool, DecodeError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            unknown => Err(DecodeError::UnknownTag(unknown)),
+        }
+    }
+
     /// A number written by [`Encoder::varint`]; longer forms of the same number are refused.
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;

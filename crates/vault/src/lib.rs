@@ -7,6 +7,8 @@
 mod descriptor;
 mod error;
 mod file;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod vault;
 
 pub use descriptor::{VaultClass, VaultDescriptor};

@@ -1,6 +1,8 @@
 //! `eunoe dev`: a whole cluster of real `eunoed` processes on this machine, with throw-away certificates. Linux only.
 
 mod authority;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod grow;
 mod health;
 mod issuer;

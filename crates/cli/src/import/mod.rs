@@ -1,6 +1,8 @@
 //! `eunoe import`: conversations from a file, many at a time, each in its order, none twice.
 
 mod chat;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod pipeline;
 mod source;
 mod tally;

@@ -63,13 +63,8 @@ impl Source {
     ) -> Result<(), Failure> {
         let (path, skip_bad) = (self.path, self.skip_bad);
         let unreadable = |error: std::io::Error| Failure::file("read", &path, &error);
-        let mut raw = BufReader::with_capacity(BUFFER_BYTES, bar.wrap_read(self.file));
-        let zipped = raw.fill_buf().map_err(unreadable)?.starts_with(&GZIP_MAGIC);
-        let mut reader: Box<dyn BufRead> = if zipped {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw)))
-        } else {
-            Box::new(raw)
-        };
+        let raw = BufReader::with_capacity(BUFFER_BYTES, bar.wrap_read(self.file));
+        let mut reader = plain(Box::new(raw)).map_err(unreadable)?;
         let mut lines = Lines::default();
         let mut taken = 0;
         while taken < most
@@ -93,9 +88,18 @@ impl Source {
     }
 }
 
+/// What a file holds, decompressed if it is gzip.
+pub(super) fn plain(mut raw: Box<dyn BufRead>) -> std::io::Result<Box<dyn BufRead>> {
+    if !raw.fill_buf()?.starts_with(&GZIP_MAGIC) {
+        return Ok(raw);
+    }
+    let unzipped = MultiGzDecoder::new(raw);
+    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, unzipped)))
+}
+
 /// Lines read so far.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     number: u64,
     buffer: Vec<u8>,
     /// Digest of each reference, and its line: two conversations of one reference would be mixed.
@@ -104,7 +108,10 @@ struct Lines {
 
 impl Lines {
     /// The next conversation, or why its line is refused; blank lines are passed over.
-    fn next(&mut self, reader: &mut dyn BufRead) -> std::io::Result<Option<Result<Chat, Malformed>>> {
+    pub(super) fn next(
+        &mut self,
+        reader: &mut dyn BufRead,
+    ) -> std::io::Result<Option<Result<Chat, Malformed>>> {
         loop {
             let line = self.read_line(reader)?;
             self.number += 1;

@@ -3,7 +3,6 @@
 use eunoe_types::{BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, Realm, TimeMs, limits};
 
 use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, RequestErasure, SwitchEpoch};
-use super::erasure_row::flag;
 use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
 use crate::placement::Policy;
@@ -343,7 +342,7 @@ impl<'a> NewKey<'a> {
                     generation: d.varint_u32()?,
                     tag: d.array()?,
                     sealed: d.bytes()?,
-                    replaces: match flag(d)? {
+                    replaces: match d.flag()? {
                         false => None,
                         true => Some(d.array()?),
                     },

@@ -5,7 +5,7 @@ use eunoe_types::{
 };
 
 use super::command::{Page, list};
-use super::erasure_row::{decode_pending, encode_pending, flag};
+use super::erasure_row::{decode_pending, encode_pending};
 
 /// Pages of one chunk.
 const PAGES_MAX: usize = 1_024;
@@ -123,9 +123,9 @@ impl RequestErasure {
             tenant: Kid(d.array()?),
             mac: RequestMac(d.array()?),
             requester: RequestMac(d.array()?),
-            two_people: flag(d)?,
+            two_people: d.flag()?,
             reason: d.u8()?,
-            urgent: flag(d)?,
+            urgent: d.flag()?,
             time: TimeMs(d.varint()?),
         })
     }

@@ -161,7 +161,7 @@ impl ErasureRow {
                 unknown => return Err(DecodeError::UnknownTag(unknown)),
             },
             reason: d.u8()?,
-            urgent: flag(&mut d)?,
+            urgent: d.flag()?,
             target: Kid(d.array()?),
             tenant: Kid(d.array()?),
             mac: RequestMac(d.array()?),
@@ -202,7 +202,7 @@ impl EpochRow {
             attempt: d.varint()?,
             root_commit: d.array()?,
             last_attempt: d.varint_u32()?,
-            pending: match flag(&mut d)? {
+            pending: match d.flag()? {
                 false => None,
                 true => Some(PendingEpoch {
                     chunks: d.varint_u32()?,
@@ -284,14 +284,6 @@ impl HolderRow {
         };
         d.finish()?;
         Ok(row)
-    }
-}
-
-pub(super) fn flag(d: &mut Decoder<'_>) -> Result<bool, DecodeError> {
-    match d.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        unknown => Err(DecodeError::UnknownTag(unknown)),
     }
 }
 

@@ -13,6 +13,8 @@ mod erasure_query;
 mod erasure_row;
 mod event;
 mod invariant;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod placement;
 mod query;
 mod reply;

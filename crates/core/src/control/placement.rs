@@ -15,6 +15,12 @@ pub(super) fn policy_key() -> Vec<u8> {
     table::key(table::PLACEMENT, &[])
 }
 
+pub(super) fn encode(policy: Policy) -> Vec<u8> {
+    let mut e = Encoder::with_capacity(2);
+    e.u8(FORMAT).u8(policy.tag());
+    e.finish()
+}
+
 pub(super) fn decode(bytes: &[u8]) -> Result<Policy, DecodeError> {
     let mut d = Decoder::new(bytes);
     known_format(&mut d)?;
@@ -30,9 +36,7 @@ pub fn placement_policy(view: &dyn StateView) -> Result<Option<Policy>, Fault> {
 
 /// Makes `policy` the cluster's.
 pub(super) fn fix(txn: &mut Txn<'_>, policy: Policy) -> Result<(), Fault> {
-    let mut e = Encoder::with_capacity(2);
-    e.u8(FORMAT).u8(policy.tag());
-    txn.put(policy_key(), e.finish());
+    txn.put(policy_key(), encode(policy));
     Event::new()
         .text("policy", policy.name())
         .text("t", "eunoe/policy@v1")

@@ -3,7 +3,6 @@
 use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, limits};
 
 use super::command::list;
-use super::erasure_row::flag;
 use crate::FORMAT;
 
 /// The answer to one command.
@@ -177,7 +176,7 @@ impl Reply {
             3 => Self::Rejected(Rejection::from_tag(d.u8()?)?),
             4 => Self::Erasure {
                 id: ErasureId(d.array()?),
-                created: flag(&mut d)?,
+                created: d.flag()?,
             },
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };

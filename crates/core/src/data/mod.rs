@@ -9,6 +9,8 @@ mod apply;
 mod codec_test;
 mod command;
 mod invariant;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod query;
 mod reply;
 mod row;

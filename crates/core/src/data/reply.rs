@@ -131,12 +131,12 @@ impl Reply {
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         match d.u8()? {
-            1 => Ok(Self::Created { new: d.u8()? != 0 }),
+            1 => Ok(Self::Created { new: d.flag()? }),
             2 => Ok(Self::Appended(Appended {
                 seq: Seq(d.varint()?),
                 time: TimeMs(d.varint()?),
                 participant: d.varint_u32()?,
-                replayed: d.u8()? != 0,
+                replayed: d.flag()?,
                 key_sets: (0..d.count(limits::PARTS_MAX)?)
                     .map(|_| d.varint_u32())
                     .collect::<Result<_, _>>()?,

@@ -1,5 +1,7 @@
 //! The key tree (erasure.md §4.2): pages of page keys under the epoch root, rows under the leaf pages.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod genesis;
 mod meta;
 mod page;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eunoe_types::{DecodeError, Decoder, Encoder};
 use openraft::vote::RaftLeaderId;
 
-use super::{flag, versioned, whole};
+use super::{versioned, whole};
 use crate::types::{LeaderId, LogId, Vote};
 
 pub(super) fn put_leader(encoder: &mut Encoder, leader: &LeaderId) {
@@ -39,7 +39,7 @@ pub(super) fn get_vote(decoder: &mut Decoder<'_>) -> Result<Vote, DecodeError> {
     let leader_id = get_leader(decoder)?;
     Ok(Vote {
         leader_id,
-        committed: flag(decoder)?,
+        committed: decoder.flag()?,
     })
 }
 

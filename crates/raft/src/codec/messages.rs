@@ -7,7 +7,7 @@ use openraft::raft::{
 };
 
 use super::ids::{get_log_id, get_vote, put_log_id, put_vote};
-use super::{flag, get_option, put_option, versioned, whole};
+use super::{get_option, put_option, versioned, whole};
 use crate::types::TypeConfig;
 
 const ACCEPTED: u8 = 0;
@@ -28,7 +28,7 @@ pub(crate) fn decode_vote_request(bytes: &[u8]) -> Result<VoteRequest<TypeConfig
     whole(bytes, |decoder| {
         let vote = get_vote(decoder)?;
         let mut request = VoteRequest::new(vote, get_option(decoder, get_log_id)?);
-        request.leadership_transfer = flag(decoder)?;
+        request.leadership_transfer = decoder.flag()?;
         Ok(request)
     })
 }
@@ -46,7 +46,7 @@ pub(crate) fn encode_vote_response(response: &VoteResponse<TypeConfig>) -> Bytes
 pub(crate) fn decode_vote_response(bytes: &[u8]) -> Result<VoteResponse<TypeConfig>, DecodeError> {
     whole(bytes, |decoder| {
         let vote = get_vote(decoder)?;
-        let granted = flag(decoder)?;
+        let granted = decoder.flag()?;
         Ok(VoteResponse::new(vote, get_option(decoder, get_log_id)?, granted))
     })
 }

@@ -9,6 +9,8 @@ mod entry;
 mod ids;
 mod membership;
 mod messages;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod recode;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -47,15 +49,6 @@ fn versioned(capacity: usize) -> Encoder {
     encoder
 }
 
-/// Reads a flag.
-fn flag(decoder: &mut Decoder<'_>) -> Result<bool, DecodeError> {
-    match decoder.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => Err(DecodeError::UnknownTag(other)),
-    }
-}
-
 /// Writes an optional value: a flag, then the value.
 fn put_option<T>(encoder: &mut Encoder, value: Option<&T>, put: impl FnOnce(&mut Encoder, &T)) {
     encoder.u8(u8::from(value.is_some()));
@@ -69,7 +62,7 @@ fn get_option<T>(
     decoder: &mut Decoder<'_>,
     get: impl FnOnce(&mut Decoder<'_>) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, DecodeError> {
-    if flag(decoder)? {
+    if decoder.flag()? {
         Ok(Some(get(decoder)?))
     } else {
         Ok(None)

@@ -13,6 +13,7 @@ use openraft::raft::{
 use openraft::vote::RaftLeaderId;
 use proptest::prelude::*;
 
+use super::recode::FORMS;
 use super::*;
 use crate::Node;
 use crate::types::{Command, Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -76,46 +77,8 @@ fn data_chunk() -> SnapshotChunk {
     })
 }
 
-/// Decodes a form and encodes what it means.
-type Recode = fn(&Bytes) -> Result<Bytes, DecodeError>;
-
-const RECODE: [(&str, Recode); 13] = [
-    ("log id", |bytes| Ok(encode_log_id(&decode_log_id(bytes)?))),
-    ("vote", |bytes| {
-        Ok(encode_stored_vote(&decode_stored_vote(bytes)?))
-    }),
-    ("entry", |bytes| {
-        let mut entry = decode_entry(bytes)?;
-        entry.encoded = None;
-        Ok(encode_entry(&entry))
-    }),
-    ("applied", |bytes| {
-        let (last, members) = decode_applied(bytes)?;
-        Ok(encode_applied(last.as_ref(), &members).into())
-    }),
-    ("append", |bytes| Ok(encode_append(&decode_append(bytes)?))),
-    ("append result", |bytes| {
-        Ok(encode_append_result(&decode_append_result(bytes)?))
-    }),
-    ("vote request", |bytes| {
-        Ok(encode_vote_request(&decode_vote_request(bytes)?))
-    }),
-    ("vote response", |bytes| {
-        Ok(encode_vote_response(&decode_vote_response(bytes)?))
-    }),
-    ("transfer", |bytes| Ok(encode_transfer(&decode_transfer(bytes)?))),
-    ("transfer result", |bytes| {
-        Ok(encode_transfer_result(&decode_transfer_result(bytes)?))
-    }),
-    ("header", |bytes| Ok(encode_header(&decode_header(bytes)?))),
-    ("snapshot result", |bytes| {
-        Ok(encode_snapshot_result(&decode_snapshot_result(bytes)?))
-    }),
-    ("chunk", |bytes| Ok(decode_chunk(bytes)?.encode())),
-];
-
-fn recode(form: &str) -> Recode {
-    let found = RECODE.iter().find(|(name, _)| *name == form);
+fn recode(form: &str) -> fn(&Bytes) -> Result<Bytes, DecodeError> {
+    let found = FORMS.iter().find(|(name, _)| *name == form);
     found.expect("a form of the table").1
 }
 
@@ -283,8 +246,8 @@ fn every_form_has_its_golden_bytes_and_is_read_back() {
         assert_eq!(again, encoded, "{form} is read back as something else");
     }
     let forms: Vec<_> = golden().into_iter().map(|(form, ..)| form).collect();
-    for (form, _) in RECODE {
-        assert!(forms.contains(&form), "{form} has no golden bytes");
+    for (form, _) in FORMS {
+        assert!(forms.contains(form), "{form} has no golden bytes");
     }
 }
 
@@ -346,7 +309,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_are_refused_or_the_one_form_of_a_value(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let bytes = Bytes::from(bytes);
-        for (form, recode) in RECODE {
+        for (form, recode) in FORMS {
             if let Ok(again) = recode(&bytes) {
                 prop_assert_eq!(&again, &bytes, "{} has two forms", form);
             }

@@ -7,6 +7,8 @@ mod content;
 mod conversations;
 mod erasures;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guard;
 mod hub;
 mod opening;

@@ -71,7 +71,7 @@ impl MessagesPage {
         decode(token, "page_token", |d| {
             Ok(Self {
                 conversation: ConversationId(d.array()?),
-                backward: d.u8()? != 0,
+                backward: d.flag()?,
                 from: Seq(d.varint()?),
             })
         })

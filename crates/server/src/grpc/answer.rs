@@ -25,7 +25,7 @@ pub(super) fn deadline(headers: &HeaderMap) -> Option<Instant> {
     Instant::now().checked_add(timeout(headers.get(TIMEOUT)?.to_str().ok()?)?)
 }
 
-fn timeout(text: &str) -> Option<Duration> {
+pub(super) fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let is_number = (1..=DIGITS_MAX).contains(&digits.len()) && digits.bytes().all(|d| d.is_ascii_digit());
     let number: u64 = is_number.then(|| digits.parse().ok())??;

@@ -144,16 +144,7 @@ impl Chat {
         let tenant = auth::tenant(&caller, &request.tenant)?;
         let name = input::conversation_name(request.conversation)?;
         let purpose = input::purpose("purpose", request.purpose)?;
-        let message = match request.message {
-            Some(get_message_request::Message::MessageId(id)) => {
-                MessageRef::Id(input::message_id("message_id", &id)?)
-            }
-            Some(get_message_request::Message::Seq(0)) => {
-                return Err(ApiError::invalid("seq", "starts at 1"));
-            }
-            Some(get_message_request::Message::Seq(seq)) => MessageRef::Seq(Seq(seq)),
-            None => return Err(ApiError::invalid("message", "must be named by message_id or seq")),
-        };
+        let message = message_ref(request.message)?;
         let view = self
             .edge
             .message(&tenant, &reader, &name, &message, &purpose)
@@ -221,7 +212,18 @@ impl Chat {
     }
 }
 
-fn page_request(request: &proto::ListMessagesRequest) -> ApiResult<PageRequest> {
+pub(super) fn message_ref(name: Option<get_message_request::Message>) -> ApiResult<MessageRef> {
+    match name {
+        Some(get_message_request::Message::MessageId(id)) => {
+            Ok(MessageRef::Id(input::message_id("message_id", &id)?))
+        }
+        Some(get_message_request::Message::Seq(0)) => Err(ApiError::invalid("seq", "starts at 1")),
+        Some(get_message_request::Message::Seq(seq)) => Ok(MessageRef::Seq(Seq(seq))),
+        None => Err(ApiError::invalid("message", "must be named by message_id or seq")),
+    }
+}
+
+pub(super) fn page_request(request: &proto::ListMessagesRequest) -> ApiResult<PageRequest> {
     let backward = match proto::Order::try_from(request.order) {
         Ok(proto::Order::Unspecified | proto::Order::Forward) => false,
         Ok(proto::Order::Backward) => true,

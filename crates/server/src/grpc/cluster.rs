@@ -321,7 +321,7 @@ fn refused(rejection: Rejection) -> ApiError {
     }
 }
 
-fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
+pub(super) fn new_node(request: proto::AddNodeRequest) -> ApiResult<NodeRow> {
     let invalid = |field: &str, rule: &'static str| ApiError::invalid(field, rule);
     if request.node_id == 0 {
         return Err(invalid("node_id", "must not be 0"));

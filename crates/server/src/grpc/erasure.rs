@@ -132,7 +132,7 @@ fn check_target(caller: &ClientIdentity, target: &ErasureTarget) -> ApiResult<()
     })
 }
 
-fn erasure_request(
+pub(super) fn erasure_request(
     caller: &ClientIdentity,
     request: proto::RequestErasureRequest,
 ) -> ApiResult<ErasureRequest> {

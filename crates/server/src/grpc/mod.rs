@@ -8,6 +8,8 @@ mod chat;
 mod cluster;
 mod convert;
 mod erasure;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gate;
 mod input;
 mod status;

@@ -2,6 +2,8 @@
 //!
 //! The issuer's keys come from a file that the platform keeps fresh; a node calls nobody to check a token.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod keys;
 
 use std::fs::File;

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
     AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
-    PingRequest, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, change_group_request::Change,
-    propose_response::Outcome,
+    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest,
+    change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -202,21 +202,7 @@ impl PeerCalls for PeerClient {
             link.client.ping(timed(PingRequest {}, PING_TIMEOUT)),
         )
         .await?;
-        let answer = answer.into_inner();
-        match NodeId(answer.node_id) {
-            node if node == to => Ok(PeerState {
-                node,
-                unsealed: answer.unsealed,
-                begun: answer.begun.into_iter().map(GroupId).collect(),
-                genesis: answer.genesis,
-                draining: answer.draining,
-                knows_asker: answer.knows_asker,
-                started: answer.started,
-                lease_left_ms: answer.lease_left_ms,
-                boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
-            }),
-            _ => Err(TransportError::Broken),
-        }
+        read_state(to, answer.into_inner())
     }
 
     async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {
@@ -227,6 +213,24 @@ impl PeerCalls for PeerClient {
         )
         .await?;
         Ok(answer.into_inner().leader_of.into_iter().map(GroupId).collect())
+    }
+}
+
+/// What `from` says of itself, if it is that node.
+pub(super) fn read_state(from: NodeId, answer: PingResponse) -> Result<PeerState, TransportError> {
+    match NodeId(answer.node_id) {
+        node if node == from => Ok(PeerState {
+            node,
+            unsealed: answer.unsealed,
+            begun: answer.begun.into_iter().map(GroupId).collect(),
+            genesis: answer.genesis,
+            draining: answer.draining,
+            knows_asker: answer.knows_asker,
+            started: answer.started,
+            lease_left_ms: answer.lease_left_ms,
+            boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
+        }),
+        _ => Err(TransportError::Broken),
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod calls;
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod handler;
 mod links;
 mod outcome;

@@ -339,7 +339,7 @@ fn chunks(
     .boxed()
 }
 
-fn boot_id(bytes: &[u8]) -> Result<BootId, Status> {
+pub(super) fn boot_id(bytes: &[u8]) -> Result<BootId, Status> {
     BootId::try_from(bytes).map_err(|_| Status::invalid_argument("a boot id is 16 bytes"))
 }
 
@@ -352,7 +352,7 @@ fn identity<T>(request: &Request<T>) -> Result<PeerIdentity, Status> {
         .ok_or_else(|| Status::unauthenticated("the caller is not a node"))
 }
 
-fn read_change(change: Change) -> Option<GroupChange> {
+pub(super) fn read_change(change: Change) -> Option<GroupChange> {
     Some(match change {
         Change::AddLearner(member) => GroupChange::AddLearner {
             id: node_id(member.node_id)?,

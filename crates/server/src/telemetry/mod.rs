@@ -30,6 +30,8 @@ pub use log::{LogError, init};
 pub use metrics::{DEFINITIONS, Definition, Kind, Observed, observe};
 pub(crate) use metrics::{count, refused, took, values};
 pub(crate) use prometheus::text;
+#[cfg(feature = "fuzzing")]
+pub(crate) use trace::is_traceparent;
 pub(crate) use trace::{Context, Stage, header_of_peer, of_present, present, remote, under, within};
 
 /// What waits for a collector when the node ends may take so long.

@@ -151,6 +151,19 @@ fn parse(header: &str) -> Option<SpanContext> {
     span.is_valid().then_some(span)
 }
 
+/// Whether a header is read; what is read is written the same, its flags but for one left out.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn is_traceparent(header: &str) -> bool {
+    parse(header).is_some_and(|span| {
+        assert_eq!(
+            header.get(..53),
+            format(&span).get(..53),
+            "a header has two forms"
+        );
+        true
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

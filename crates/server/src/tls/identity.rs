@@ -124,18 +124,28 @@ pub fn spki_sha256(certificate: &[u8]) -> Result<SpkiHash, IdentityError> {
 
 /// Reads a client's certificate: `spiffe://<realm>/tenant/<name|*>/role/<role>`.
 pub(super) fn client(certificate: &[u8], realm: Realm) -> Result<ClientIdentity, IdentityError> {
-    client_path(path(uri(&parse(certificate)?)?, realm)?)
+    client_of(uri(&parse(certificate)?)?, realm)
+}
+
+/// The client that a URI names.
+pub(super) fn client_of(uri: &str, realm: Realm) -> Result<ClientIdentity, IdentityError> {
+    client_path(path(uri, realm)?)
 }
 
 /// Reads a node's certificate: `spiffe://<realm>/site/<country>/<place>/<facility>/node/<id>`.
 pub(super) fn peer(certificate: &[u8], realm: Realm) -> Result<PeerIdentity, IdentityError> {
     let parsed = parse(certificate)?;
-    let (site, node) = node_path(path(uri(&parsed)?, realm)?)?;
+    let (site, node) = node_of(uri(&parsed)?, realm)?;
     Ok(PeerIdentity {
         node,
         spki_sha256: Sha256::digest(parsed.public_key().raw).into(),
         site,
     })
+}
+
+/// The node that a URI names, and where it stands.
+pub(super) fn node_of(uri: &str, realm: Realm) -> Result<(Site, NodeId), IdentityError> {
+    node_path(path(uri, realm)?)
 }
 
 fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, IdentityError> {
@@ -215,11 +225,11 @@ mod tests {
     const REALM: Realm = Realm([0xab; 16]);
 
     fn read_client(uri: &str) -> Result<ClientIdentity, IdentityError> {
-        client_path(path(uri, REALM)?)
+        client_of(uri, REALM)
     }
 
     fn read_node(uri: &str) -> Result<(Site, NodeId), IdentityError> {
-        node_path(path(uri, REALM)?)
+        node_of(uri, REALM)
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod connection;
 mod connector;
 mod cover;
 mod directory;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod identity;
 mod incoming;
 mod material;

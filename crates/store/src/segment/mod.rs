@@ -12,6 +12,8 @@ mod called;
 mod carry;
 pub(crate) mod file;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod housekeeper;
 mod reading;
 pub(crate) mod recovery;

@@ -95,7 +95,10 @@ impl Recovered {
         if self.next_sequence.is_some_and(|expected| expected != found) {
             return Err(Damage("a batch is missing before this one"));
         }
-        self.next_sequence = Some(found + 1);
+        let next = found
+            .checked_add(1)
+            .ok_or(Damage("a batch's sequence is out of its range"))?;
+        self.next_sequence = Some(next);
         Ok(())
     }
 
@@ -169,7 +172,7 @@ impl Recovered {
             Err(_) => end + 1,
         };
         let expected = self.next_sequence.unwrap_or_default();
-        let plausible = expected + 1..=expected + bytes.len() as u64;
+        let plausible = expected.saturating_add(1)..=expected.saturating_add(bytes.len() as u64);
         (from..bytes.len()).any(|at| head(at).is_ok_and(|(_, sequence)| plausible.contains(&sequence)))
     }
 }

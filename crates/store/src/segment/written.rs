@@ -18,9 +18,12 @@ pub(crate) struct Written {
     pub(crate) committed: Option<Bytes>,
     pub(crate) purged: Option<(u64, Bytes)>,
     pub(crate) span: Span,
-    /// Of each record of `span`. Some are unknown while recovery has not yet read the purge that let their
-    /// segment go, or the segment that they were carried to.
-    locations: VecDeque<Option<Location>>,
+    /// Of the last records of `span`, those that were read or written since the oldest checkpoint.
+    locations: VecDeque<Location>,
+    /// Of records before those, where they were carried to. The others of them are nowhere while recovery has not yet
+    /// read the purge that let their segment go, or the segment that they were carried to. Nothing stands for these: a
+    /// checkpoint may say that it holds any number of records, and memory must not follow it.
+    carried: BTreeMap<u64, Location>,
     /// How many records stand in each segment.
     in_segments: BTreeMap<u64, u64>,
 }
@@ -53,16 +56,20 @@ impl Written {
     pub(crate) fn append(&mut self, index: u64, at: Location) -> Result<(), Damage> {
         let purged = self.purged.as_ref().map(|(index, _)| *index);
         self.span.append(index, purged).map_err(Damage)?;
-        self.locations.push_back(Some(at));
+        self.locations.push_back(at);
         *self.in_segments.entry(at.segment).or_default() += 1;
         Ok(())
     }
 
     /// Takes note that a held record stands at `at` from now on.
     pub(crate) fn carry(&mut self, index: u64, at: Location) -> Result<(), Damage> {
-        let place = self.place(index).and_then(|place| self.locations.get_mut(place));
-        let place = place.ok_or(Damage("a record was carried that is not held"))?;
-        let before = place.replace(at);
+        let held = self.offset(index).filter(|offset| *offset < self.span.count());
+        let offset = held.ok_or(Damage("a record was carried that is not held"))?;
+        let place = self.place(offset);
+        let before = match place.and_then(|place| self.locations.get_mut(place)) {
+            Some(place) => Some(std::mem::replace(place, at)),
+            None => self.carried.insert(index, at),
+        };
         *self.in_segments.entry(at.segment).or_default() += 1;
         self.forget(before);
         Ok(())
@@ -71,17 +78,36 @@ impl Written {
     pub(crate) fn truncate_after(&mut self, keep: Option<u64>) {
         self.span.truncate_after(keep);
         while self.locations.len() as u64 > self.span.count() {
-            let dropped = self.locations.pop_back().flatten();
+            let dropped = self.locations.pop_back();
             self.forget(dropped);
         }
+        self.forget_carried();
     }
 
     pub(crate) fn purge(&mut self, index: u64, log_id: Bytes) {
         self.purged = Some((index, log_id));
         self.span.purge(index);
         while self.locations.len() as u64 > self.span.count() {
-            let dropped = self.locations.pop_front().flatten();
+            let dropped = self.locations.pop_front();
             self.forget(dropped);
+        }
+        self.forget_carried();
+    }
+
+    /// Forgets the carried records that are held no longer.
+    fn forget_carried(&mut self) {
+        let span = self.span;
+        while let Some(first) = self.carried.first_entry()
+            && span.first().is_none_or(|held| *first.key() < held)
+        {
+            let dropped = first.remove();
+            self.forget(Some(dropped));
+        }
+        while let Some(last) = self.carried.last_entry()
+            && span.last().is_none_or(|held| *last.key() > held)
+        {
+            let dropped = last.remove();
+            self.forget(Some(dropped));
         }
     }
 
@@ -99,30 +125,43 @@ impl Written {
 
     /// Whether every record it holds is in a segment that exists.
     pub(crate) fn is_whole(&self) -> bool {
-        self.locations.iter().all(Option::is_some)
+        self.carried.len() as u64 == self.before_locations()
     }
 
-    fn place(&self, index: u64) -> Option<usize> {
-        index.checked_sub(self.span.first()?)?.try_into().ok()
+    /// How many held records come before those of `locations`.
+    fn before_locations(&self) -> u64 {
+        self.span.count() - self.locations.len() as u64
+    }
+
+    fn offset(&self, index: u64) -> Option<u64> {
+        index.checked_sub(self.span.first()?)
+    }
+
+    /// The place in `locations` of the held record of this offset, if it is not before them.
+    fn place(&self, offset: u64) -> Option<usize> {
+        offset.checked_sub(self.before_locations())?.try_into().ok()
     }
 
     /// Where the record `index` is.
     pub(crate) fn locate(&self, index: u64) -> Option<Location> {
-        self.locations.get(self.place(index)?).copied().flatten()
+        match self.place(self.offset(index)?) {
+            Some(place) => self.locations.get(place).copied(),
+            None => self.carried.get(&index).copied(),
+        }
     }
 
     /// The records in `segment`: index and place.
     pub(crate) fn records_in(&self, segment: u64) -> impl Iterator<Item = (u64, Location)> {
-        let indexes = self.span.first().unwrap_or_default()..;
-        let records = indexes.zip(&self.locations);
-        records
-            .filter_map(|(index, at)| Some((index, (*at)?)))
+        let indexes = self.span.first().unwrap_or_default() + self.before_locations()..;
+        let carried = self.carried.iter().map(|(index, at)| (*index, *at));
+        carried
+            .chain(indexes.zip(self.locations.iter().copied()))
             .filter(move |(_, at)| at.segment == segment)
     }
 
     /// Bytes of all its records.
     pub(crate) fn data_bytes(&self) -> u64 {
-        let known = self.locations.iter().flatten();
+        let known = self.carried.values().chain(&self.locations);
         known.map(|at| u64::from(at.data_bytes)).sum()
     }
 
@@ -175,10 +214,11 @@ impl Checkpoint {
             Kind::Purge => self.purged = Some((frame.index, data)),
             Kind::Held => {
                 let first = frame.data.try_into().map(u64::from_le_bytes);
-                self.span = Span::between(
-                    first.map_err(|_| Damage("a checkpoint is malformed"))?,
-                    frame.index,
-                );
+                let first = first.map_err(|_| Damage("a checkpoint is malformed"))?;
+                if frame.index == u64::MAX {
+                    return Err(Damage("a checkpoint is malformed"));
+                }
+                self.span = Span::between(first, frame.index);
             }
             Kind::Entry | Kind::Truncate | Kind::Carried => {
                 return Err(Damage("a checkpoint holds other frames"));
@@ -200,8 +240,7 @@ impl Checkpoint {
             committed,
             purged,
             span,
-            locations: (0..span.count()).map(|_| None).collect(),
-            in_segments: BTreeMap::new(),
+            ..Written::default()
         }
     }
 }

@@ -18,12 +18,12 @@ pub(super) const HEADER_OFFSETS: [u64; 2] = [0, BLOCK_BYTES as u64];
 const SLOTS_OFFSET: u64 = 2 * BLOCK_BYTES as u64;
 pub(super) const FILE_BYTES: u64 = SLOTS_OFFSET + (SLOTS * SLOT_BYTES) as u64;
 
-const CHECKSUM_BYTES: usize = 32;
+pub(super) const CHECKSUM_BYTES: usize = 32;
 const MAGIC: &[u8; 8] = b"EUNOEVLT";
 const VERSION: u8 = 1;
 const HELD: u8 = 1;
 
-pub(super) fn record_offset(index: usize) -> u64 {
+pub(super) const fn record_offset(index: usize) -> u64 {
     SLOTS_OFFSET + (index * SLOT_BYTES) as u64
 }
 
@@ -69,12 +69,13 @@ impl Header {
         newest.ok_or(VaultError::Damaged("both copies of its header"))
     }
 
-    fn decode(block: &Block) -> Option<Self> {
+    pub(super) fn decode(block: &Block) -> Option<Self> {
         let mut d = Decoder::new(verified(block)?);
         let known = d.array().ok()? == *MAGIC && d.u8().ok()? == VERSION;
         let id = d.array().ok()?;
         let counter = u64::from_le_bytes(d.array().ok()?);
         let busy = usize::from(d.u8().ok()?).checked_sub(1);
+        let known = known && is_zero(d.rest());
         (known && busy.is_none_or(|index| index < SLOTS)).then_some(Self { id, counter, busy })
     }
 }
@@ -111,7 +112,7 @@ impl Record {
     }
 
     pub(super) fn decode(block: &Block) -> Result<Self, VaultError> {
-        if block.as_ref().iter().all(|byte| *byte == 0) {
+        if is_zero(block.as_ref()) {
             return Ok(Self::Free);
         }
         Self::decode_held(block).ok_or(VaultError::Damaged("a slot's record"))
@@ -123,11 +124,15 @@ impl Record {
         let epoch = u64::from_le_bytes(d.array().ok()?);
         let attempt = u32::from_le_bytes(d.array().ok()?);
         let sealed = d.bytes().ok()?.to_vec();
-        known.then_some(Self::Held {
+        (known && is_zero(d.rest())).then_some(Self::Held {
             slot: Slot { epoch, attempt },
             sealed,
         })
     }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// A block with `content` at its start and a checksum at its end.

@@ -5,6 +5,8 @@
 //! or moves, because all of that leaves old blocks behind.
 
 mod disk;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod layout;
 mod medium;
 
@@ -141,7 +143,8 @@ impl ErasableVault for FileVault {
     fn destroy(&self, slot: Slot) -> Result<Destroyed, VaultError> {
         let mut state = self.lock();
         state.recover()?;
-        if let Some(index) = position(&state.records()?, slot) {
+        // One place holds it, unless the file was damaged: then each is wiped.
+        while let Some(index) = position(&state.records()?, slot) {
             state.begin(index)?;
             state.wipe(index)?;
             state.end()?;
@@ -182,8 +185,9 @@ impl State {
 
     /// Notes on disk that slot `index` is about to change, so that a crash leaves no doubt which one.
     fn begin(&mut self, index: usize) -> Result<(), VaultError> {
+        let counter = self.header.counter.checked_add(1);
         self.write_header(Header {
-            counter: self.header.counter + 1,
+            counter: counter.ok_or(VaultError::Damaged("its counter"))?,
             busy: Some(index),
             ..self.header
         })
