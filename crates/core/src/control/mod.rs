@@ -12,6 +12,7 @@ mod erasure_command;
 mod erasure_query;
 mod erasure_row;
 mod event;
+mod holder;
 mod placement;
 mod query;
 mod reply;
@@ -22,10 +23,10 @@ pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
 pub use epoch::chunk_digest;
 pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
 pub use erasure_query::{
-    FencedKey, LeafRow, erasure, erasures_of, expanding, fenced, holders, leaf_rows, missing_holders,
-    pending_epoch, sweep_is_due,
+    FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders, leaf_rows,
+    missing_holders, pending_epoch, sweep_is_due,
 };
-pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
+pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HOLDS_NONE, HolderRow, PendingEpoch, PendingRow};
 pub use placement::placement_policy;
 pub use query::{
     cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,
