@@ -11,7 +11,7 @@ use eunoe_core::control::{
     self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
 };
 use eunoe_crypto::RootKey;
-use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch};
+use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, RootInFlight};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
 use futures::future::join_all;
@@ -198,9 +198,12 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         recipients: recipients.processes.clone(),
     };
     propose(shared, Command::BeginEpoch(begin).encode()).await?;
+    // If the attempt comes to nothing, its root leads to all that is alive now.
+    let held = expect_root(shared, before.epoch)?;
     let PreparedEpoch { root, chunks, digest } = prepare(shared, plan, attempt).await?;
     let root_commit = root.commitment();
     let holders = install(shared, Slot { epoch, attempt }, root, &recipients).await?;
+    drop(held);
     for chunk in chunks {
         propose(shared, chunk).await?;
     }
@@ -233,6 +236,11 @@ async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<
     prepared.map_err(Failed::from)
 }
 
+/// Counts a root until it is dropped.
+fn expect_root(shared: &Shared, leads_to: u64) -> Result<RootInFlight, Failed> {
+    Ok(shared.keyring.expect_root(leads_to)?)
+}
+
 /// Brings the new root to the vaults of all who were named to get it; says whose vaults keep it.
 async fn install(
     shared: &Arc<Shared>,
@@ -245,7 +253,8 @@ async fn install(
     blocking(move || vault.put(slot, &kept))
         .await?
         .map_err(NodeError::from)?;
-    shared.keyring.keep_next(root);
+    let held = expect_root(shared, slot.epoch.saturating_sub(1))?;
+    shared.keyring.keep_next(root, held);
     let others = recipients
         .processes
         .iter()
