@@ -162,19 +162,30 @@ struct Recipients {
     admitted: usize,
 }
 
-/// All admitted nodes that answer.
+/// All admitted nodes that answer, have bound their ids to their disks, and have not said that they hold none for good.
+///
+/// Whoever is named here counts as a holder, and does not begin on an empty disk: a node that has not started may still
+/// have to.
 async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
-    let nodes = shared.groups()?.control().with_view(control::nodes)??;
+    let control = shared.groups()?.control().clone();
+    let (nodes, holders) =
+        control.with_view(|view| Ok::<_, Fault>((control::nodes(view)?, control::holders(view)?)))??;
+    let is_retired = |id: NodeId| {
+        let mut rows = holders.iter();
+        rows.any(|(holder, row)| *holder == id && row.is_retired())
+    };
     let admitted: Vec<NodeId> = nodes
         .into_iter()
         .filter(|node| node.state == NodeState::Admitted)
         .map(|node| node.id)
+        .filter(|id| !is_retired(*id))
         .collect();
     let own = shared.config.node_id;
     let others = admitted.iter().filter(|id| **id != own);
     let states = join_all(others.map(|id| shared.peers.ping(*id))).await;
     let mut processes = vec![(own, shared.boot)];
-    processes.extend(states.into_iter().flatten().map(|state| (state.node, state.boot)));
+    let started = states.into_iter().flatten().filter(|state| state.started);
+    processes.extend(started.map(|state| (state.node, state.boot)));
     Ok(Recipients {
         processes,
         admitted: admitted.len(),

@@ -92,7 +92,7 @@ fn may_propose(from: NodeId, command: &[u8]) -> bool {
     }
 }
 
-/// Whether a node votes, or was given the root before. Unknown while the groups do not run.
+/// Whether a node votes, or was given the root before: what is given one, or named to get one, has started. Unknown while the groups do not run.
 fn knows(shared: &Shared, node: NodeId) -> Option<bool> {
     let control = shared.group(GroupId::CONTROL)?;
     if control.leadership().members.is_voter(node) {
