@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection,
+    Reply, SwitchEpoch,
 };
 use eunoe_crypto::RootKey;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, RootInFlight};
@@ -102,11 +103,31 @@ async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
         give_up(shared).await;
         return Ok(true);
     }
+    if let Some(said) = control.with_view(|view| to_repeat(view, shared))?? {
+        propose(shared, Command::AttestDestroyed(said).encode()).await?;
+        return Ok(true);
+    }
     if control.with_view(control::sweep_is_due)?? {
         propose(shared, Command::Sweep.encode()).await?;
         return Ok(true);
     }
     Ok(false)
+}
+
+/// What this node said of its vault, to be said again: an attestation moves only so many erasures on, and nobody else may
+/// have anything new to say.
+fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestroyed>, Fault> {
+    if !control::destruction_is_due(view)? {
+        return Ok(None);
+    }
+    let own = shared.config.node_id;
+    let said = control::holders(view)?.into_iter().find(|(node, _)| *node == own);
+    Ok(said.map(|(node, holder)| AttestDestroyed {
+        node,
+        boot: holder.boot,
+        epoch: holder.oldest,
+        time: surroundings::now(),
+    }))
 }
 
 /// Keys to erase now: those that waited long enough take the younger ones along.
