@@ -18,6 +18,7 @@ use eunoe_vault::Slot;
 use futures::future::join_all;
 
 use super::founding::blocking;
+use super::waiting::Waiting;
 use super::{NodeError, Shared};
 use crate::surroundings::{self, SystemEntropy};
 
@@ -65,10 +66,11 @@ impl From<KeyringError> for Failed {
 pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
     let mut changed = shared.custodian.watch();
+    let mut waiting = Waiting::new(Duration::from_secs(shared.config.erasure.epoch_period_s.into()));
     loop {
         changed.mark_unchanged();
         if control.leadership().is_leader && control.with_view(control::epoch)??.is_some() {
-            match step(&shared).await {
+            match step(&shared, &mut waiting).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(Failed::Unfit(error)) => return Err(error),
@@ -84,13 +86,13 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
 }
 
 /// Does one thing that is due; says whether there was one.
-async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
+async fn step(shared: &Arc<Shared>, waiting: &mut Waiting) -> Result<bool, Failed> {
     let control = shared.groups()?.control().clone();
     if let Some(id) = control.with_view(control::expanding)?? {
         propose(shared, Command::ExpandErasure(id).encode()).await?;
         return Ok(true);
     }
-    if let Some(keys) = control.with_view(|view| due(view, shared.config.erasure.epoch_period_s))?? {
+    if let Some(keys) = control.with_view(|view| due(view, waiting))?? {
         let made = make_epoch(shared, keys).await;
         if made.is_err() {
             give_up(shared).await;
@@ -131,10 +133,11 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
 }
 
 /// Keys to erase now: those that waited long enough take the younger ones along.
-fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
+fn due(view: &dyn StateView, waiting: &mut Waiting) -> Result<Option<Vec<Kid>>, Fault> {
     let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
+    waiting.look(fenced.iter().map(|key| key.index));
     let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
-    let latest = surroundings::now().0.saturating_sub(u64::from(period_s) * 1_000);
+    let now = surroundings::now();
     let mut keys = Vec::with_capacity(fenced.len());
     for key in fenced {
         let row = control::key_state(view, &key.kid)?;
@@ -146,7 +149,7 @@ fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
         if erasure.expanding > 0 || erasure.state != ErasureState::Fenced {
             continue;
         }
-        is_due |= erasure.urgent || erasure.fenced.0.0 <= latest;
+        is_due |= erasure.urgent || waiting.is_over(key.index, erasure.fenced.0, now);
         keys.push(key.kid);
     }
     Ok((is_due && !keys.is_empty()).then_some(keys))

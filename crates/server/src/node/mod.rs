@@ -15,6 +15,7 @@ mod placement;
 mod services;
 mod shared;
 mod unsealing;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
