@@ -10,6 +10,7 @@ mod convert;
 mod erasure;
 mod gate;
 mod input;
+mod removal;
 mod status;
 
 pub use auth::roles;

@@ -12,6 +12,7 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod retiring;
 mod services;
 mod shared;
 mod unsealing;

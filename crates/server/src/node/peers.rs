@@ -8,7 +8,7 @@ use eunoe_core::control::{self, Command};
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
-use super::{Shared, drain, founding, lease, unsealing};
+use super::{Shared, drain, founding, lease, retiring, unsealing};
 use crate::edge::TypingNotice;
 use crate::groups::change_here;
 use crate::peer::{
@@ -77,6 +77,10 @@ impl PeerHandler for Handler {
 
     async fn drain(&self) -> Vec<GroupId> {
         drain::drain(&self.shared).await
+    }
+
+    async fn retire(&self, from: NodeId) -> bool {
+        retiring::retire(&self.shared, from).await
     }
 
     fn state(&self, asker: NodeId) -> PeerState {
