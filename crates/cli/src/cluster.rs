@@ -21,10 +21,14 @@ pub(crate) enum ClusterCommand {
         /// Which node
         id: u64,
     },
-    /// Take a node out of every group for good
+    /// Take a node out of every group for good, after it destroyed its keys
     Remove {
         /// Which node
         id: u64,
+        /// It does not come back: remove it without its word that it destroyed its keys. What is erased of its time
+        /// stays REKEYED and names it for good
+        #[arg(long)]
+        lost: bool,
     },
     /// Move all leaderships off a node
     Drain {
@@ -71,7 +75,14 @@ pub(crate) async fn run(global: &Global, command: ClusterCommand) -> Result<(), 
         }
         ClusterCommand::Add(node) => print_node(global, &cluster.add_node(node.into()).await?),
         ClusterCommand::Promote { id } => print_node(global, &cluster.promote_node(id).await?),
-        ClusterCommand::Remove { id } => print_node(global, &cluster.remove_node(id).await?),
+        ClusterCommand::Remove { id, lost } => {
+            let removed = if lost {
+                cluster.remove_lost_node(id).await?
+            } else {
+                cluster.remove_node(id).await?
+            };
+            print_node(global, &removed)
+        }
         ClusterCommand::Drain { id } => {
             let left = cluster.drain_node(id).await?;
             let json = json!({"id": id, "leader_of": left});

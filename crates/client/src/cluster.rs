@@ -69,15 +69,24 @@ impl<'a> Cluster<'a> {
         )
     }
 
-    /// Takes a node out of every group for good. Repeating it changes nothing.
+    /// Takes a node out of every group for good, after it destroyed its keys and said so. Repeating it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// FAILED_PRECONDITION if the node does not answer, or if too few of the others hold the root key.
     pub async fn remove_node(&self, node_id: u64) -> Result<Node, ClientError> {
+        self.remove(RemoveNodeRequest { node_id, lost: false }).await
+    }
+
+    /// Takes a lost node out of every group for good, without its word that it destroyed its keys: what is erased of its
+    /// time stays REKEYED and names it. Repeating it changes nothing.
+    pub async fn remove_lost_node(&self, node_id: u64) -> Result<Node, ClientError> {
+        self.remove(RemoveNodeRequest { node_id, lost: true }).await
+    }
+
+    async fn remove(&self, request: RemoveNodeRequest) -> Result<Node, ClientError> {
         let rpc = |channel, request| async move { stub(channel).remove_node(request).await };
-        present(
-            self.client
-                .call(Repeat::Safe, RemoveNodeRequest { node_id }, rpc)
-                .await?
-                .node,
-        )
+        present(self.client.call(Repeat::Safe, request, rpc).await?.node)
     }
 
     /// Moves all leaderships off a node; returns the groups that it still leads.

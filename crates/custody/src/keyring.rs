@@ -6,7 +6,8 @@ use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{KeyArena, RootKey};
 
-use crate::{KeyringError, Lease, LeaseClock, Unsealed};
+use crate::in_flight::InFlight;
+use crate::{KeyringError, Lease, LeaseClock, RootInFlight, Unsealed};
 
 /// How much a keyring keeps at hand. What does not fit is opened again when needed.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,7 @@ pub struct Keyring {
     arena: KeyArena,
     limits: KeyringLimits,
     lease: Lease,
+    in_flight: InFlight,
     turn: Mutex<()>,
     state: RwLock<State>,
 }
@@ -48,7 +50,7 @@ pub struct Keyring {
 struct State {
     unsealed: Option<Arc<Unsealed>>,
     /// A root that may become the current one.
-    next: Option<RootKey>,
+    next: Option<(RootKey, RootInFlight)>,
     /// Keys that are not used for anything new, and may be in the hands of work under way.
     former: Vec<Weak<Unsealed>>,
 }
@@ -82,6 +84,7 @@ impl Keyring {
             arena,
             limits,
             lease: Lease::new(clock),
+            in_flight: InFlight::default(),
             turn: Mutex::new(()),
             state: RwLock::default(),
         }
@@ -136,9 +139,44 @@ impl Keyring {
         Ok(())
     }
 
+    /// Says that a root is about to come here that leads to keys of epoch `leads_to` and later: the current one of then, or
+    /// one that an attempt of then makes. To be called before it is asked for, or as soon as it is here unasked.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::StaleRoot`] if roots of then are [refused](Self::refuse_before): it must not be kept.
+    pub fn expect_root(&self, leads_to: u64) -> Result<RootInFlight, KeyringError> {
+        self.in_flight.expect(leads_to).ok_or(KeyringError::StaleRoot)
+    }
+
+    /// Takes no root any more that leads to keys of before this epoch. To be called before the vault is looked at for
+    /// what the node says of it: whatever was taken before is in the vault by the time when
+    /// [`former_is_gone`](Self::former_is_gone), and nothing follows.
+    pub fn refuse_before(&self, epoch: &EpochRow) {
+        self.in_flight.refuse_before(epoch.epoch);
+        let mut state = self.write();
+        let is_changing_over = state.unsealed.as_ref().is_some_and(|keys| !keys.is_of(epoch));
+        if !is_changing_over {
+            state.next.take_if(|(_, held)| held.leads_to() < epoch.epoch);
+        }
+    }
+
+    /// Takes no root any more, whatever comes, and forgets every key.
+    pub fn retire(&self) {
+        self.in_flight.refuse_before(u64::MAX);
+        self.seal();
+    }
+
+    /// Whether no key, no root and no part of one is in memory.
+    pub fn is_empty(&self) -> bool {
+        let state = self.read();
+        let former = state.former.iter().any(|keys| keys.strong_count() > 0);
+        !former && state.unsealed.is_none() && state.next.is_none() && !self.in_flight.any_before(u64::MAX)
+    }
+
     /// Keeps a root that may become the current one, in place of the last such.
-    pub fn keep_next(&self, root: RootKey) {
-        self.write().next = Some(root);
+    pub fn keep_next(&self, root: RootKey, held: RootInFlight) {
+        self.write().next = Some((root, held));
     }
 
     /// Follows applied state: learns fences, changes over to the next root, or seals itself. To be called after every
@@ -157,8 +195,8 @@ impl Keyring {
             });
         }
         let next = self.write().next.take();
-        let changed = match next.filter(|root| root.commitment() == epoch.root_commit) {
-            Some(root) => Some(Unsealed::new(&self.arena, self.limits, view, &epoch, &root)?),
+        let changed = match next.filter(|(root, _)| root.commitment() == epoch.root_commit) {
+            Some((root, _held)) => Some(Unsealed::new(&self.arena, self.limits, view, &epoch, &root)?),
             None => None,
         };
         let reconciled = if changed.is_some() {
@@ -177,8 +215,11 @@ impl Keyring {
         state.next = None;
     }
 
-    /// Whether no key but those of this epoch is in memory any more.
+    /// Whether no key but those of this epoch is in memory any more, and no root that leads to others is on its way.
     pub fn former_is_gone(&self, epoch: &EpochRow) -> bool {
+        if self.in_flight.any_before(epoch.epoch) {
+            return false;
+        }
         let state = self.read();
         let former = state.former.iter().filter_map(Weak::upgrade);
         former.chain(state.unsealed.clone()).all(|keys| keys.is_of(epoch))

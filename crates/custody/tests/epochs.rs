@@ -5,7 +5,7 @@ mod support;
 use eunoe_core::control::{self, Reply};
 use eunoe_custody::{Keyring, Unsealed};
 use eunoe_types::{ConversationId, Kid};
-use support::epoch::{copy, epoch, prepared};
+use support::epoch::{copy, epoch, keep_next, prepared};
 use support::people::{Message, new_bucket, new_conversation, new_subject, new_tenant, tenant};
 use support::{Cluster, Seeded, keyring, tenant_id};
 
@@ -230,7 +230,7 @@ fn what_was_fenced_while_an_epoch_was_prepared_waits_for_the_next() {
     for chunk in &made.chunks {
         assert_eq!(cluster.propose(chunk), Reply::Done);
     }
-    keyring.keep_next(copy(&made.root));
+    keep_next(&cluster, &keyring, &made.root);
     cluster.switch(attempt, made.digest, &made.root);
     keyring.reconcile(&cluster.rows).expect("reads");
     are_nowhere(&cluster, &keyring, "visitor/2", &first);

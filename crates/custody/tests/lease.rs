@@ -9,7 +9,7 @@ use eunoe_core::control;
 use eunoe_crypto::RootKey;
 use eunoe_custody::{KeyringError, Reconciled};
 use eunoe_types::{ConversationId, TenantId};
-use support::epoch::{copy, epoch, prepared};
+use support::epoch::{copy, epoch, keep_next, prepared};
 use support::small::Small;
 use support::{Clock, Cluster, NOW, Seeded, arena, keyring, keyring_under, tenant_id};
 
@@ -87,7 +87,7 @@ fn under_the_state_of_another_epoch_a_key_is_never_said_not_to_exist() {
     let ahead = world.keys();
     assert!(stale(ahead.key(&before, world.people[1]).err()));
 
-    late.keep_next(copy(&root));
+    late.keep_next(copy(&root), late.expect_root(0).expect("is taken"));
     assert_eq!(late.reconcile(rows).expect("reads"), Reconciled::Switched);
     let keys = late.unsealed().expect("unsealed");
     assert!(message.opens(&world.cluster, &keys));
@@ -98,7 +98,8 @@ fn under_the_state_of_another_epoch_a_key_is_never_said_not_to_exist() {
 fn a_keyring_without_the_root_that_counts_seals_itself() {
     let mut world = Small::begun();
     let [without, wrong] = [(); 2].map(|()| keyring(&world.cluster, &world.root));
-    wrong.keep_next(RootKey::generate(&arena(), &mut Seeded(77)).expect("generates"));
+    let other = RootKey::generate(&arena(), &mut Seeded(77)).expect("generates");
+    wrong.keep_next(other, wrong.expect_root(0).expect("is taken"));
     let root = epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
     for keyring in [without, wrong] {
         assert_eq!(
@@ -126,7 +127,8 @@ fn a_keyring_without_the_root_that_counts_seals_itself() {
 fn a_root_of_an_attempt_that_was_given_up_is_not_taken() {
     let mut world = Small::begun();
     let (_, given_up) = prepared(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
-    world.keyring.keep_next(copy(&given_up.root));
+    let held = world.keyring.expect_root(0).expect("is taken");
+    world.keyring.keep_next(copy(&given_up.root), held);
     assert_eq!(
         world.keyring.reconcile(&world.cluster.rows).expect("reads"),
         Reconciled::Unchanged
@@ -161,4 +163,60 @@ fn keys_of_a_former_root_count_as_held_until_the_last_user_is_done() {
     // Whoever still asks about the first epoch would wait for ever: it has to look at the state again.
     assert!(!world.keyring.former_is_gone(&first));
     assert!(world.keyring.former_is_gone(&at(&world)));
+}
+
+#[test]
+fn a_root_that_was_expected_before_an_epoch_keeps_its_node_from_speaking_and_none_follows() {
+    let mut world = Small::begun();
+    let asked = world.keyring.expect_root(0).expect("is taken");
+    epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
+    let present = control::epoch(&world.cluster.rows)
+        .expect("decodes")
+        .expect("begun");
+    world.keyring.refuse_before(&present);
+    assert!(
+        !world.keyring.former_is_gone(&present),
+        "a root of before may be on its way"
+    );
+    assert!(
+        matches!(world.keyring.expect_root(0), Err(KeyringError::StaleRoot)),
+        "a root of before is taken after the node began to speak"
+    );
+    let current = world.keyring.expect_root(1).expect("the current one is taken");
+    drop(asked);
+    assert!(world.keyring.former_is_gone(&present));
+    drop(current);
+}
+
+#[test]
+fn a_sealed_keyring_does_not_keep_the_root_of_an_attempt_that_is_over() {
+    let mut world = Small::begun();
+    let late = keyring(&world.cluster, &world.root);
+    late.seal();
+    let (_, given_up) = prepared(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
+    keep_next(&world.cluster, &late, &given_up.root);
+    epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
+    let present = control::epoch(&world.cluster.rows)
+        .expect("decodes")
+        .expect("begun");
+    late.reconcile(&world.cluster.rows).expect("reads");
+    assert!(!late.former_is_gone(&present), "it is in memory still");
+    late.refuse_before(&present);
+    assert!(late.former_is_gone(&present));
+}
+
+#[test]
+fn a_keyring_that_retired_takes_no_root_and_is_empty_when_all_work_is_done() {
+    let world = Small::begun();
+    let (in_hand, on_its_way) = (world.keys(), world.keyring.expect_root(0).expect("is taken"));
+    world.keyring.retire();
+    assert!(matches!(
+        world.keyring.expect_root(7),
+        Err(KeyringError::StaleRoot)
+    ));
+    assert!(!world.keyring.is_empty(), "work under way has keys");
+    drop(in_hand);
+    assert!(!world.keyring.is_empty(), "a root is on its way");
+    drop(on_its_way);
+    assert!(world.keyring.is_empty());
 }

@@ -53,9 +53,10 @@ async fn a_node_catches_up_by_snapshot_and_a_lost_one_is_replaced() {
     a_blank_disk_is_refused(&cluster, 2).await;
     let new = cluster.add_node().await;
     assert_eq!(new, 4);
-    let removed = cluster
-        .cli(&["cluster", "remove", "2", "--role", "operator"])
-        .await;
+    let removal = ["cluster", "remove", "2", "--role", "operator"];
+    let refused = cluster.cli_refused(&removal).await;
+    assert_eq!(refused["reason"], "NODE_SILENT", "{refused:?}");
+    let removed = cluster.cli(&[&removal[..], &["--lost"]].concat()).await;
     assert_eq!(removed[0]["state"], "REMOVED", "{removed:?}");
     wait_until_caught_up(&cluster, new, 1).await;
     written.is_complete_on(&cluster, new, &conversations).await;

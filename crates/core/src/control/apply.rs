@@ -11,7 +11,7 @@ use super::row::{
     GenesisRow, KeyState, KeyStateRow, NODES_MAX, NodeRow, NodeState, leaf_row_key, page_generation_key,
     page_key, staged_page_key, version_key,
 };
-use super::{epoch, erase};
+use super::{epoch, erase, holder};
 use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn, table};
 
 /// The machine of the control group.
@@ -37,7 +37,7 @@ impl Machine for ControlMachine {
             Command::EpochChunk(chunk) => epoch::stage(txn, chunk, command)?,
             Command::SwitchEpoch(switch) => epoch::switch(txn, switch)?,
             Command::AbortEpoch { attempt } => epoch::abort(txn, *attempt)?,
-            Command::AttestDestroyed(said) => epoch::attest(txn, said)?,
+            Command::AttestDestroyed(said) => holder::attest(txn, said)?,
             Command::Sweep => epoch::sweep(txn)?,
         };
         let effects = if answer.is_ok() {
@@ -58,6 +58,10 @@ pub(super) fn genesis(txn: &Txn<'_>) -> Result<Option<GenesisRow>, Fault> {
 
 pub(super) fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> {
     txn.decoded(&NodeRow::key(id), NodeRow::decode)
+}
+
+pub(super) fn is_admitted(txn: &Txn<'_>, id: NodeId) -> Result<bool, Fault> {
+    Ok(node(txn, id)?.is_some_and(|node| node.state == NodeState::Admitted))
 }
 
 /// Nodes that are in the cluster now.
@@ -257,10 +261,10 @@ fn grant(txn: &mut Txn<'_>, id: NodeId, boot: &BootId, epoch: u64) -> Result<Ans
     if row.epoch != epoch {
         return Ok(Err(Rejection::WrongEpoch));
     }
-    if node(txn, id)?.is_none_or(|row| row.state == NodeState::Removed) {
+    if !holder::may_be_given(txn, id)? {
         return Ok(Err(Rejection::NoSuchNode));
     }
-    epoch::note_grant(txn, epoch, id, boot)?;
+    holder::note_grant(txn, &row, epoch, (id, boot))?;
     Ok(Ok(Reply::Done))
 }
 

@@ -7,19 +7,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_merkle::{leaf_hash, node_hash};
-use eunoe_types::{BootId, ErasureId, Fault, Kid, NodeId, TimeMs, limits};
+use eunoe_types::{ErasureId, Fault, Kid, NodeId, TimeMs, limits};
 
 use super::apply::{self, Answer};
 use super::command::PageName;
 use super::erase::{key_row, named_erasure};
-use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, SwitchEpoch};
+use super::erasure_command::{BeginEpoch, EpochChunk, SwitchEpoch};
 use super::erasure_row::{
-    EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow, child_key, fenced_key,
-    frozen_key, rekeyed_key, sweep_key,
+    EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, child_key, fenced_key, frozen_key,
+    rekeyed_key, sweep_key,
 };
 use super::event::Event;
+use super::holder;
 use super::reply::{Rejection, Reply};
-use super::row::{KeyState, KeyStateRow, NodeState, page_generation_key, page_key, ram_set_key};
+use super::row::{KeyState, KeyStateRow, page_generation_key, page_key};
 use crate::{Txn, table};
 
 /// Staged pages that are looked at together.
@@ -58,7 +59,7 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
     }
     for (id, _) in &new.recipients {
         // A holder that does not exist would never say that it destroyed anything.
-        if !is_admitted(txn, *id)? {
+        if !holder::may_be_given(txn, *id)? {
             return Ok(Err(Rejection::NoSuchNode));
         }
     }
@@ -72,7 +73,7 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
         txn.put(frozen_key(*tree, *page), Vec::new());
     }
     for (node, boot) in &new.recipients {
-        note_grant(txn, new.epoch, *node, boot)?;
+        holder::note_grant(txn, &row, new.epoch, (*node, boot))?;
     }
     txn.put(PendingRow::key(), list.encode());
     row.last_attempt = new.attempt;
@@ -86,10 +87,6 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
 
 fn distinct<T: Ord + Copy>(items: &[T]) -> Vec<T> {
     BTreeSet::from_iter(items.iter().copied()).into_iter().collect()
-}
-
-fn is_admitted(txn: &Txn<'_>, id: NodeId) -> Result<bool, Fault> {
-    Ok(apply::node(txn, id)?.is_some_and(|node| node.state == NodeState::Admitted))
 }
 
 /// Whether a key is fenced, and so are all keys that its erasure takes with it: else an erasure could run out of keys
@@ -200,7 +197,7 @@ pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fau
 fn enough_holders(txn: &Txn<'_>, holders: &[NodeId]) -> Result<bool, Fault> {
     let mut holding: Vec<NodeId> = Vec::new();
     for id in holders {
-        if is_admitted(txn, *id)? && !holding.contains(id) {
+        if apply::is_admitted(txn, *id)? && !holding.contains(id) {
             holding.push(*id);
         }
     }
@@ -281,94 +278,6 @@ fn drop_keys(txn: &mut Txn<'_>, keys: &[Kid], epoch: u64, time: TimeMs) -> Resul
             txn.put(rekeyed_key(epoch, &id), Vec::new());
         }
         txn.put(ErasureRow::key(&id), row.encode());
-    }
-    Ok(())
-}
-
-/// Remembers that a process is about to be given the root of an epoch.
-pub(super) fn note_grant(txn: &mut Txn<'_>, epoch: u64, node: NodeId, boot: &BootId) -> Result<(), Fault> {
-    let key = ram_set_key(epoch, node, boot);
-    if txn.contains(&key)? {
-        return Ok(());
-    }
-    txn.put(key, Vec::new());
-    let held = holder(txn, node)?.map_or(epoch, |row| row.oldest);
-    txn.put(
-        HolderRow::key(node),
-        HolderRow {
-            oldest: held,
-            boot: *boot,
-        }
-        .encode(),
-    );
-    Event::new()
-        .bytes("boot", boot.as_bytes())
-        .number("epoch", epoch)
-        .number("node", node.0)
-        .text("t", "eunoe/root-granted@v1")
-        .record(txn)
-}
-
-fn holder(txn: &Txn<'_>, node: NodeId) -> Result<Option<HolderRow>, Fault> {
-    txn.decoded(&HolderRow::key(node), HolderRow::decode)
-}
-
-/// A node's word that it holds no root older than an epoch's; erasures for which it was the last word are DESTROYED.
-pub(super) fn attest(txn: &mut Txn<'_>, said: &AttestDestroyed) -> Result<Answer, Fault> {
-    let Some(row) = epoch(txn)? else {
-        return Ok(Err(Rejection::NoGenesis));
-    };
-    if said.epoch > row.epoch {
-        return Ok(Err(Rejection::WrongEpoch));
-    }
-    let Some(held) = holder(txn, said.node)? else {
-        return Ok(Err(Rejection::NoSuchNode));
-    };
-    if held.oldest >= said.epoch {
-        // One attestation moves only so many erasures on; a repetition takes the next ones.
-        note_destroyed(txn, said.time)?;
-        return Ok(Ok(Reply::Done));
-    }
-    txn.put(
-        HolderRow::key(said.node),
-        HolderRow {
-            oldest: said.epoch,
-            boot: said.boot,
-        }
-        .encode(),
-    );
-    Event::new()
-        .bytes("boot", said.boot.as_bytes())
-        .number("epoch", said.epoch)
-        .number("node", said.node.0)
-        .text("t", "eunoe/holder-attest@v1")
-        .record(txn)?;
-    note_destroyed(txn, said.time)?;
-    Ok(Ok(Reply::Done))
-}
-
-/// Moves erasures on whose last epoch no node holds a root any more.
-fn note_destroyed(txn: &mut Txn<'_>, time: TimeMs) -> Result<(), Fault> {
-    let mut oldest = u64::MAX;
-    for (_, row) in txn.scan_prefix(&[table::HOLDER], None, 10 * limits::HOLDERS_MAX)? {
-        oldest = oldest.min(HolderRow::decode(&row)?.oldest);
-    }
-    // The rest follows when an attestation comes again.
-    for (key, _) in txn.scan_prefix(&[table::REKEYED], None, limits::EPOCH_ERASURES_MAX)? {
-        let epoch = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
-        let epoch = epoch
-            .map(u64::from_be_bytes)
-            .ok_or_else(|| Fault::broken("a row's key is short"))?;
-        if epoch >= oldest {
-            return Ok(());
-        }
-        let id = ErasureId(super::erasure_row::kid_of(&key)?.0);
-        let mut row = named_erasure(txn, &id)?;
-        if let ErasureState::Rekeyed { epoch, time: rekeyed } = row.state {
-            row.state = ErasureState::Destroyed { epoch, rekeyed, time };
-            txn.put(ErasureRow::key(&id), row.encode());
-        }
-        txn.delete(key);
     }
     Ok(())
 }

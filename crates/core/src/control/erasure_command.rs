@@ -98,7 +98,7 @@ pub struct AttestDestroyed {
     pub node: NodeId,
     /// The run of its process.
     pub boot: BootId,
-    /// The oldest epoch whose root it holds.
+    /// The oldest epoch whose root it holds; [`HOLDS_NONE`](super::HOLDS_NONE) for none at all, for good.
     pub epoch: u64,
     /// When, as the node saw it.
     pub time: TimeMs,

@@ -126,6 +126,23 @@ pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<Nod
         .collect())
 }
 
+/// The last epoch in the key of a REKEYED erasure.
+pub(super) fn rekeyed_at(key: &[u8]) -> Result<u64, Fault> {
+    let epoch = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
+    let epoch = epoch.map(u64::from_be_bytes);
+    epoch.ok_or_else(|| Fault::broken("the key of a rekeyed erasure is short"))
+}
+
+/// Whether an erasure is still called REKEYED although no node may hold a root that led to its keys: an attestation
+/// moves only so many on, and the next one, or the same again, takes the others.
+pub fn destruction_is_due(view: &dyn StateView) -> Result<bool, Fault> {
+    let Some((key, _)) = prefixed(view, &[table::REKEYED], 1)?.pop() else {
+        return Ok(false);
+    };
+    let epoch = rekeyed_at(&key)?;
+    Ok(holders(view)?.iter().all(|(_, holder)| holder.oldest > epoch))
+}
+
 /// Sealed rows of a leaf page's generation, after the row filed under `after`.
 pub fn leaf_rows(
     view: &dyn StateView,

@@ -100,10 +100,14 @@ pub struct PendingRow {
     pub pages: Vec<(u8, u32)>,
 }
 
+/// In the place of an epoch: no root of any. A node that said so is given none any more.
+pub const HOLDS_NONE: u64 = u64::MAX;
+
 /// A node that may hold roots, in its vault or in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HolderRow {
-    /// The oldest epoch whose root it may still hold.
+    /// The oldest epoch whose root, or a root that led to the same keys, it may still hold; [`HOLDS_NONE`] after it
+    /// said that it holds none and is to be given none.
     pub oldest: u64,
     /// The run of its process that said so or was granted a root last.
     pub boot: BootId,
@@ -259,6 +263,11 @@ pub(super) fn decode_pending(d: &mut Decoder<'_>) -> Result<Pending, DecodeError
 }
 
 impl HolderRow {
+    /// Whether the node said that it holds none, and is given none any more.
+    pub fn is_retired(&self) -> bool {
+        self.oldest == HOLDS_NONE
+    }
+
     pub(super) fn key(node: NodeId) -> Vec<u8> {
         table::key(table::HOLDER, &[&node.0.to_be_bytes()])
     }

@@ -15,6 +15,7 @@ mod event;
 mod invariant;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod holder;
 mod placement;
 mod query;
 mod reply;
@@ -25,10 +26,10 @@ pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
 pub use epoch::chunk_digest;
 pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
 pub use erasure_query::{
-    FencedKey, LeafRow, erasure, erasures_of, expanding, fenced, holders, leaf_rows, missing_holders,
-    pending_epoch, sweep_is_due,
+    FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders, leaf_rows,
+    missing_holders, pending_epoch, sweep_is_due,
 };
-pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
+pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HOLDS_NONE, HolderRow, PendingEpoch, PendingRow};
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{

@@ -98,6 +98,15 @@ pub fn prepared(
     (attempt, made.expect("prepares"))
 }
 
+/// Brings the root of the attempt under way to a keyring.
+pub fn keep_next(cluster: &Cluster, keyring: &Keyring, root: &RootKey) {
+    let present = control::epoch(&cluster.rows)
+        .expect("decodes")
+        .expect("has begun");
+    let held = keyring.expect_root(present.epoch).expect("is taken");
+    keyring.keep_next(copy(root), held);
+}
+
 /// A whole epoch without `erased`; the keyring goes along. Its root.
 pub fn epoch(
     cluster: &mut Cluster,
@@ -109,7 +118,7 @@ pub fn epoch(
     for chunk in &made.chunks {
         assert_eq!(cluster.propose(chunk), Reply::Done);
     }
-    keyring.keep_next(copy(&made.root));
+    keep_next(cluster, keyring, &made.root);
     cluster.switch(attempt, made.digest, &made.root);
     assert_eq!(
         keyring.reconcile(&cluster.rows).expect("reads"),

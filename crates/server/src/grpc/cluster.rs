@@ -13,8 +13,8 @@ use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
 use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
-use super::auth;
 use super::status::Faults;
+use super::{auth, removal};
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
@@ -25,7 +25,7 @@ use crate::surroundings;
 /// The reason of a refusal for where a node stands.
 const PLACEMENT: &str = "PLACEMENT";
 
-const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(150);
 const PROBE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -221,12 +221,19 @@ impl Cluster {
     }
 
     async fn remove(&self, request: proto::RemoveNodeRequest) -> ApiResult<proto::RemoveNodeResponse> {
-        self.find(request.node_id).await?;
-        // Out of every group first: from then on nobody sends it anything. Then its key is refused.
-        self.change_all(&GroupChange::Remove(NodeId(request.node_id)), PROMOTE_TIMEOUT)
-            .await?;
-        self.propose(&Command::RemoveNode(NodeId(request.node_id)))
-            .await?;
+        let id = NodeId(request.node_id);
+        let node = self.find(request.node_id).await?;
+        let needs_word = !request.lost && node.state() != proto::NodeState::Removed;
+        if needs_word {
+            removal::check(&self.operator, id).await?;
+        }
+        // Out of every group first: from then on nobody sends it anything. Then it destroys its keys; then its own is
+        // refused.
+        self.change_all(&GroupChange::Remove(id), PROMOTE_TIMEOUT).await?;
+        if needs_word {
+            removal::retire(&self.operator, id).await?;
+        }
+        self.propose(&Command::RemoveNode(id)).await?;
         Ok(proto::RemoveNodeResponse {
             node: Some(self.find(request.node_id).await?),
         })

@@ -12,6 +12,7 @@ mod erasure;
 pub(crate) mod fuzzing;
 mod gate;
 mod input;
+mod removal;
 mod status;
 
 pub use auth::roles;

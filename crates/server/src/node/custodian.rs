@@ -136,8 +136,7 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
         if let Some(epoch) = epoch
             && (done.as_ref() != Some(&needs(&epoch)) || Instant::now() >= look_again)
         {
-            let is_clean = forget(&shared, &epoch).await?;
-            let is_said = is_clean && attest(&shared, &epoch).await?;
+            let is_said = forget(&shared, &epoch).await? && attest(&shared, &epoch).await?;
             done = is_said.then(|| needs(&epoch));
             if !is_said {
                 tokio::time::sleep(DRAIN_PAUSE).await;
@@ -162,8 +161,12 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
     )
 }
 
-/// Destroys the roots that are not needed; says whether the vault holds none before the current one any more.
+/// Destroys the roots that are not needed; says whether this node holds none before the current one any more, and can have
+/// none: from the moment when it is clear that none is on its way, nothing but what the vault lists is left of them.
 async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
+    shared.keyring.refuse_before(epoch);
+    // Another epoch may begin while this one's keys drain: the caller looks at the state again.
+    let is_drained = shared.keyring.former_is_gone(epoch);
     let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
     let (destroyed, is_clean) = shared
         .blocking(move || {
@@ -175,28 +178,24 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
                 }
             }
             // Its own list is what a vault is believed: what is destroyed later is in it still.
-            let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| slot.epoch >= current.epoch);
+            let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| is_needed(*slot, &epoch, current));
             Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
         })
         .await??;
     if destroyed > 0 {
         tracing::info!(destroyed, "roots were destroyed in the vault");
     }
-    Ok(is_clean)
+    Ok(is_clean && is_drained)
 }
 
-/// Says that this node holds no root older than the current one, unless the log says it already. To be called when the
-/// vault is clean; false if work under way has keys of a former root, or the log did not take it.
+/// Says that this node holds no root older than the current one, unless the log says it already. To be called when that is
+/// so; false if the log did not take it.
 async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (groups, own) = (shared.groups()?, shared.config.node_id);
     let holders = groups.control().with_view(control::holders)??;
     let held = holders.into_iter().find(|(node, _)| *node == own);
     if held.is_none_or(|(_, holder)| holder.oldest >= epoch.epoch) {
         return Ok(true);
-    }
-    // Another epoch may begin while this one's keys drain: the caller looks at the state again.
-    if !shared.keyring.former_is_gone(epoch) {
-        return Ok(false);
     }
     let command = Command::AttestDestroyed(AttestDestroyed {
         node: own,

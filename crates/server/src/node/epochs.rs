@@ -8,14 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection, Reply, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection,
+    Reply, SwitchEpoch,
 };
 use eunoe_crypto::RootKey;
-use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch};
+use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, RootInFlight};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
 use futures::future::join_all;
 
+use super::waiting::Waiting;
 use super::{NodeError, Shared};
 use crate::surroundings::{self, SystemEntropy};
 
@@ -63,10 +65,11 @@ impl From<KeyringError> for Failed {
 pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
     let mut changed = shared.custodian.watch();
+    let mut waiting = Waiting::new(Duration::from_secs(shared.config.erasure.epoch_period_s.into()));
     loop {
         changed.mark_unchanged();
         if control.leadership().is_leader && control.with_view(control::epoch)??.is_some() {
-            match step(&shared).await {
+            match step(&shared, &mut waiting).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(Failed::Unfit(error)) => return Err(error),
@@ -82,13 +85,13 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
 }
 
 /// Does one thing that is due; says whether there was one.
-async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
+async fn step(shared: &Arc<Shared>, waiting: &mut Waiting) -> Result<bool, Failed> {
     let control = shared.groups()?.control().clone();
     if let Some(id) = control.with_view(control::expanding)?? {
         propose(shared, Command::ExpandErasure(id).encode()).await?;
         return Ok(true);
     }
-    if let Some(keys) = control.with_view(|view| due(view, shared.config.erasure.epoch_period_s))?? {
+    if let Some(keys) = control.with_view(|view| due(view, waiting))?? {
         let made = make_epoch(shared, keys).await;
         if made.is_err() {
             give_up(shared).await;
@@ -101,6 +104,10 @@ async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
         give_up(shared).await;
         return Ok(true);
     }
+    if let Some(said) = control.with_view(|view| to_repeat(view, shared))?? {
+        propose(shared, Command::AttestDestroyed(said).encode()).await?;
+        return Ok(true);
+    }
     if control.with_view(control::sweep_is_due)?? {
         propose(shared, Command::Sweep.encode()).await?;
         return Ok(true);
@@ -108,11 +115,28 @@ async fn step(shared: &Arc<Shared>) -> Result<bool, Failed> {
     Ok(false)
 }
 
+/// What this node said of its vault, to be said again: an attestation moves only so many erasures on, and nobody else may
+/// have anything new to say.
+fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestroyed>, Fault> {
+    if !control::destruction_is_due(view)? {
+        return Ok(None);
+    }
+    let own = shared.config.node_id;
+    let said = control::holders(view)?.into_iter().find(|(node, _)| *node == own);
+    Ok(said.map(|(node, holder)| AttestDestroyed {
+        node,
+        boot: holder.boot,
+        epoch: holder.oldest,
+        time: surroundings::now(),
+    }))
+}
+
 /// Keys to erase now: those that waited long enough take the younger ones along.
-fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
+fn due(view: &dyn StateView, waiting: &mut Waiting) -> Result<Option<Vec<Kid>>, Fault> {
     let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
+    waiting.look(fenced.iter().map(|key| key.index));
     let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
-    let latest = surroundings::now().0.saturating_sub(u64::from(period_s) * 1_000);
+    let now = surroundings::now();
     let mut keys = Vec::with_capacity(fenced.len());
     for key in fenced {
         let row = control::key_state(view, &key.kid)?;
@@ -124,7 +148,7 @@ fn due(view: &dyn StateView, period_s: u32) -> Result<Option<Vec<Kid>>, Fault> {
         if erasure.expanding > 0 || erasure.state != ErasureState::Fenced {
             continue;
         }
-        is_due |= erasure.urgent || erasure.fenced.0.0 <= latest;
+        is_due |= erasure.urgent || waiting.is_over(key.index, erasure.fenced.0, now);
         keys.push(key.kid);
     }
     Ok((is_due && !keys.is_empty()).then_some(keys))
@@ -161,19 +185,30 @@ struct Recipients {
     admitted: usize,
 }
 
-/// All admitted nodes that answer.
+/// All admitted nodes that answer, have bound their ids to their disks, and have not said that they hold none for good.
+///
+/// Whoever is named here counts as a holder, and does not begin on an empty disk: a node that has not started may still
+/// have to.
 async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
-    let nodes = shared.groups()?.control().with_view(control::nodes)??;
+    let control = shared.groups()?.control().clone();
+    let (nodes, holders) =
+        control.with_view(|view| Ok::<_, Fault>((control::nodes(view)?, control::holders(view)?)))??;
+    let is_retired = |id: NodeId| {
+        let mut rows = holders.iter();
+        rows.any(|(holder, row)| *holder == id && row.is_retired())
+    };
     let admitted: Vec<NodeId> = nodes
         .into_iter()
         .filter(|node| node.state == NodeState::Admitted)
         .map(|node| node.id)
+        .filter(|id| !is_retired(*id))
         .collect();
     let own = shared.config.node_id;
     let others = admitted.iter().filter(|id| **id != own);
     let states = join_all(others.map(|id| shared.peers.ping(*id))).await;
     let mut processes = vec![(own, shared.boot)];
-    processes.extend(states.into_iter().flatten().map(|state| (state.node, state.boot)));
+    let started = states.into_iter().flatten().filter(|state| state.started);
+    processes.extend(started.map(|state| (state.node, state.boot)));
     Ok(Recipients {
         processes,
         admitted: admitted.len(),
@@ -197,9 +232,12 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         recipients: recipients.processes.clone(),
     };
     propose(shared, Command::BeginEpoch(begin).encode()).await?;
+    // If the attempt comes to nothing, its root leads to all that is alive now.
+    let held = expect_root(shared, before.epoch)?;
     let PreparedEpoch { root, chunks, digest } = prepare(shared, plan, attempt).await?;
     let root_commit = root.commitment();
     let holders = install(shared, Slot { epoch, attempt }, root, &recipients).await?;
+    drop(held);
     for chunk in chunks {
         propose(shared, chunk).await?;
     }
@@ -234,6 +272,11 @@ async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<
     prepared.map_err(Failed::from)
 }
 
+/// Counts a root until it is dropped.
+fn expect_root(shared: &Shared, leads_to: u64) -> Result<RootInFlight, Failed> {
+    Ok(shared.keyring.expect_root(leads_to)?)
+}
+
 /// Brings the new root to the vaults of all who were named to get it; says whose vaults keep it.
 async fn install(
     shared: &Arc<Shared>,
@@ -247,7 +290,8 @@ async fn install(
         .blocking(move || vault.put(slot, &kept))
         .await?
         .map_err(NodeError::from)?;
-    shared.keyring.keep_next(root);
+    let held = expect_root(shared, slot.epoch.saturating_sub(1))?;
+    shared.keyring.keep_next(root, held);
     let others = recipients
         .processes
         .iter()

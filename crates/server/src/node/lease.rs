@@ -19,47 +19,55 @@ const PATIENCE_PART: u32 = 8;
 /// The pause after a renewal that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Renews the lease for as long as the node runs, and forgets all keys when it is over.
+/// Renews the lease for as long as the node runs, and forgets all keys when it is over. How long a lease is says who
+/// grants it; until the first one it is as long as this node would make it.
 pub(super) async fn keep(shared: Arc<Shared>) -> Result<(), NodeError> {
-    let every = Duration::from_secs(shared.config.erasure.lease_s.into()) / RENEW_PART;
+    let mut lasts = Duration::from_secs(shared.config.erasure.lease_s.into());
     loop {
-        let renewed = renew(&shared).await?;
+        let renewed = renew(&shared, lasts).await?;
         if shared.keyring.lease().left_ms() == 0 && shared.keyring.holds_root() {
             shared.keyring.seal();
             shared.hub.keys_changed();
             tracing::warn!("the key lease is over: the node holds no keys until the cluster renews it");
         }
-        tokio::time::sleep(if renewed { every } else { RETRY_PAUSE }).await;
+        lasts = renewed.unwrap_or(lasts);
+        tokio::time::sleep(renewed.map_or(RETRY_PAUSE, pause_after)).await;
     }
 }
 
-/// How long a renewal may take.
-fn patience(shared: &Shared) -> Duration {
-    ROUND_TIMEOUT.min(Duration::from_secs(shared.config.erasure.lease_s.into()) / PATIENCE_PART)
+/// When a lease that lasts so long is renewed.
+fn pause_after(lasts: Duration) -> Duration {
+    (lasts / RENEW_PART).max(RETRY_PAUSE)
 }
 
-async fn renew(shared: &Arc<Shared>) -> Result<bool, NodeError> {
+/// How long its renewal may take.
+fn patience(lasts: Duration) -> Duration {
+    ROUND_TIMEOUT.min(lasts / PATIENCE_PART)
+}
+
+/// Renews a lease that lasts so long; says how long the next one does, if it was granted.
+async fn renew(shared: &Arc<Shared>, lasts: Duration) -> Result<Option<Duration>, NodeError> {
     let control = shared.groups()?.control().clone();
     let asked_ms = shared.keyring.lease().now_ms();
     let now = control.leadership();
     let granted = match now.leader {
         _ if now.is_leader => grant(shared, shared.config.node_id).await.ok(),
-        Some(leader) => shared.peers.renew_lease(leader, patience(shared)).await.ok(),
+        Some(leader) => shared.peers.renew_lease(leader, patience(lasts)).await.ok(),
         None => None,
     };
     let Some(granted) = granted else {
-        return Ok(false);
+        return Ok(None);
     };
     if control
         .wait_applied(granted.control_index, ROUND_TIMEOUT)
         .await
         .is_err()
     {
-        return Ok(false);
+        return Ok(None);
     }
     shared.keyring.lease().renew(asked_ms, granted.ttl_ms);
     shared.custodian.lease_renewed();
-    Ok(true)
+    Ok(Some(Duration::from_millis(granted.ttl_ms)))
 }
 
 /// Grants a lease, if this node leads the control group now: a majority confirms it after the request came, so that

@@ -12,10 +12,12 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod retiring;
 mod scrub;
 mod services;
 mod shared;
 mod unsealing;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use eunoe_core::control::{self, Command};
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 
-use super::{Shared, drain, founding, lease, unsealing};
+use super::{Shared, drain, founding, lease, retiring, unsealing};
 use crate::edge::TypingNotice;
 use crate::groups::change_here;
 use crate::peer::{
@@ -79,6 +79,10 @@ impl PeerHandler for Handler {
         drain::drain(&self.shared).await
     }
 
+    async fn retire(&self, from: NodeId) -> bool {
+        retiring::retire(&self.shared, from).await
+    }
+
     fn state(&self, asker: NodeId) -> PeerState {
         state(&self.shared, asker)
     }
@@ -92,7 +96,7 @@ fn may_propose(from: NodeId, command: &[u8]) -> bool {
     }
 }
 
-/// Whether a node votes, or was given the root before. Unknown while the groups do not run.
+/// Whether a node votes, or was given the root before: what is given one, or named to get one, has started. Unknown while the groups do not run.
 fn knows(shared: &Shared, node: NodeId) -> Option<bool> {
     let control = shared.group(GroupId::CONTROL)?;
     if control.leadership().members.is_voter(node) {

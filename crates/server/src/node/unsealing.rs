@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eunoe_core::control::{self, Command, EpochRow, Rejection, Reply};
 use eunoe_crypto::{RootKey, SecretBytes};
-use eunoe_custody::KeyringError;
+use eunoe_custody::{KeyringError, RootInFlight};
 use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
 
@@ -44,7 +44,7 @@ pub(super) async fn first_time(shared: &Shared) {
 /// Says whether it is unsealed now.
 async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let slot = slot_of(epoch)?;
-    let Some(secret) = root(shared, slot).await? else {
+    let Some((secret, held)) = root(shared, slot).await? else {
         return Ok(false);
     };
     let root = RootKey::decode(shared.keyring.arena(), &secret)
@@ -61,13 +61,18 @@ async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
         Err(KeyringError::WrongRoot) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
+    drop((root, held));
     tracing::info!("the node is unsealed");
     shared.hub.keys_changed();
     Ok(true)
 }
 
-/// The root of `slot`, if it can be had now.
-async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, NodeError> {
+/// The root of `slot`, if it can be had now. It is counted from before it is looked for until it is dropped: this node
+/// says nothing about its epoch meanwhile.
+async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<(SecretBytes, RootInFlight)>, NodeError> {
+    let Ok(held) = shared.keyring.expect_root(slot.epoch) else {
+        return Ok(None);
+    };
     let vault = Arc::clone(&shared.vault);
     match shared.blocking(move || vault.get(slot)).await? {
         Ok(secret) => {
@@ -76,7 +81,7 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
                 record_grant(shared, shared.config.node_id, shared.boot, slot.epoch)
                     .await
                     .is_ok()
-                    .then_some(secret),
+                    .then_some((secret, held)),
             );
         }
         Err(VaultError::NotFound(_)) => {}
@@ -89,11 +94,8 @@ async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, N
         match shared.peers.grant_root(peer, shared.boot).await {
             Ok(granted) if (granted.epoch, granted.attempt) == (slot.epoch, u64::from(slot.attempt)) => {
                 let (vault, secret) = (Arc::clone(&shared.vault), granted.root);
-                return Ok(Some(
-                    shared
-                        .blocking(move || vault.put(slot, &secret).map(|()| secret))
-                        .await??,
-                ));
+                let kept = shared.blocking(move || vault.put(slot, &secret).map(|()| (secret, held)));
+                return Ok(Some(kept.await??));
             }
             // A root of another epoch than this node knows: one of the two is behind.
             Ok(_) => {}
@@ -122,6 +124,11 @@ pub(super) async fn grant(
     };
     let slot = slot_of(&epoch).map_err(|_| RefusedGrant::Sealed)?;
     record_grant(shared, node, boot, slot.epoch).await?;
+    // Until it is handed to the transport, which wipes its copy when that is sent.
+    let _held = shared
+        .keyring
+        .expect_root(slot.epoch)
+        .map_err(|_| RefusedGrant::Sealed)?;
     let vault = Arc::clone(&shared.vault);
     let kept = shared
         .blocking(move || vault.get(slot))
@@ -161,10 +168,17 @@ pub(super) async fn install_next(
     from: NodeId,
     next: GrantedRoot,
 ) -> Result<(), RefusedGrant> {
+    // What an attempt makes leads to all that is alive before it: it is here now, and counts until the keyring drops it.
+    let held = shared.keyring.expect_root(next.epoch.saturating_sub(1));
+    let held = held.map_err(|_| RefusedGrant::NotRecorded)?;
     let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
     let control = groups.control();
     if control.leadership().leader != Some(from) {
         return Err(RefusedGrant::NotAdmitted);
+    }
+    if shared.keyring.lease().left_ms() == 0 {
+        // What is applied here may be older than what an earlier run of this process said of its vault.
+        return Err(RefusedGrant::Sealed);
     }
     let attempt = u32::try_from(next.attempt).map_err(|_| RefusedGrant::NotRecorded)?;
     let slot = Slot {
@@ -175,12 +189,15 @@ pub(super) async fn install_next(
     wait_pending(shared, slot).await?;
     let root = RootKey::decode(shared.keyring.arena(), &next.root).map_err(|_| RefusedGrant::NotRecorded)?;
     let vault = Arc::clone(&shared.vault);
-    let kept = shared.blocking(move || vault.put(slot, &next.root)).await;
-    kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
+    // It counts while the vault writes, even if whoever sent it does not wait for that.
+    let kept = shared
+        .blocking(move || vault.put(slot, &next.root).map(|()| held))
+        .await;
+    let held = kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
         tracing::error!(%error, "the vault did not keep the root of the next epoch");
         RefusedGrant::NotRecorded
     })?;
-    shared.keyring.keep_next(root);
+    shared.keyring.keep_next(root, held);
     Ok(())
 }
 

@@ -65,6 +65,10 @@ pub trait PeerCalls: Send + Sync + 'static {
     /// Asks `to` how it is.
     async fn ping(&self, to: NodeId) -> Result<PeerState, TransportError>;
 
+    /// Makes `to`, which is out of the control group, destroy every root that it has. `Ok` when the log says that it holds
+    /// none.
+    async fn retire(&self, to: NodeId) -> Result<(), TransportError>;
+
     /// Makes `to` hand over its leaderships, and says which groups it still leads.
     async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError>;
 }

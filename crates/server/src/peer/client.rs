@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
     AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
-    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest,
+    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, RetireRequest,
     change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
@@ -31,6 +31,8 @@ const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// A root is written to a vault, which may take its time.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Work under way ends, the vault forgets, and an entry is written.
+const RETIRE_TIMEOUT: Duration = Duration::from_secs(25);
 /// A peer that is well answers at once.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -203,6 +205,14 @@ impl PeerCalls for PeerClient {
         )
         .await?;
         read_state(to, answer.into_inner())
+    }
+
+    async fn retire(&self, to: NodeId) -> Result<(), TransportError> {
+        let mut link = self.link(to)?;
+        let request = timed(RetireRequest {}, RETIRE_TIMEOUT);
+        within(RETIRE_TIMEOUT, link.client.retire(request))
+            .await
+            .map(drop)
     }
 
     async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {

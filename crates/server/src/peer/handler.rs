@@ -37,6 +37,10 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Hands over all leaderships of this node, which takes none until it is restarted. Says which are left.
     async fn drain(&self) -> Vec<GroupId>;
 
+    /// Destroys every root that this node has, and takes none any more; true when the control group's log says so. The
+    /// node must be out of the control group, and others must hold the root. `from` is asked first to say it for this node.
+    async fn retire(&self, from: NodeId) -> bool;
+
     /// How this node is, for `asker`.
     fn state(&self, asker: NodeId) -> PeerState;
 }

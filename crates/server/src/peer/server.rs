@@ -10,7 +10,8 @@ use eunoe_proto::peer::{
     DrainResponse, GrantRootRequest, GrantRootResponse, InstallRootRequest, InstallRootResponse, PingRequest,
     PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest,
     RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse,
-    RenewLeaseRequest, RenewLeaseResponse, change_group_request::Change, propose_response::Outcome,
+    RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse, change_group_request::Change,
+    propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -298,6 +299,16 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             .map(|group| group.0)
             .collect();
         Ok(Response::new(DrainResponse { leader_of }))
+    }
+
+    async fn retire(&self, request: Request<RetireRequest>) -> Result<Response<RetireResponse>, Status> {
+        if self.handler.retire(identity(&request)?.node).await {
+            Ok(Response::new(RetireResponse {}))
+        } else {
+            Err(Status::aborted(
+                "the log does not say that the node holds no root",
+            ))
+        }
     }
 
     async fn ping(&self, request: Request<PingRequest>) -> Result<Response<PingResponse>, Status> {

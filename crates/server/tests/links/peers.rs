@@ -140,6 +140,10 @@ impl PeerHandler for Handler {
         control_index == 77
     }
 
+    async fn retire(&self, from: NodeId) -> bool {
+        from == NodeId(2)
+    }
+
     async fn relay_typing(&self, _: ConversationId, participant: u32, active: bool) {
         self.typing.lock().unwrap().push((participant, active));
     }

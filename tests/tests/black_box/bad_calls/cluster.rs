@@ -68,7 +68,12 @@ pub(super) fn changes(world: &World) -> Vec<Row> {
     for node_id in [0, NO_NODE] {
         let name = format!("node {node_id}");
         rows.absent(&name, PROMOTE, &PromoteNodeRequest { node_id }, "node_id");
-        rows.absent(&name, REMOVE, &RemoveNodeRequest { node_id }, "node_id");
+        rows.absent(
+            &name,
+            REMOVE,
+            &RemoveNodeRequest { node_id, lost: false },
+            "node_id",
+        );
         rows.absent(&name, DRAIN, &DrainNodeRequest { node_id }, "node_id");
     }
     let transfer = |group, to_node_id| TransferLeaderRequest { group, to_node_id };
@@ -89,7 +94,7 @@ pub(super) fn strangers(world: &World) -> Vec<Row> {
     for role in ["platform", "dpo", "auditor", "agent", "subject"] {
         rows.caller = world.certified(role);
         rows.refused(role, ADD, &node(), refused);
-        rows.refused(role, REMOVE, &RemoveNodeRequest { node_id }, refused);
+        rows.refused(role, REMOVE, &RemoveNodeRequest { node_id, lost: false }, refused);
     }
     rows.refused("subject", PROMOTE, &PromoteNodeRequest { node_id }, refused);
     rows.refused("subject", DRAIN, &DrainNodeRequest { node_id }, refused);

@@ -2,6 +2,7 @@
 
 mod fences;
 mod ladder;
+mod members;
 mod races;
 
 use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use eunoe_core::control::{
     self, Command, ControlMachine, ErasureState, KeyOutcome, KeyState, KeyStateRow, Reply, chunk_digest,
 };
-use eunoe_types::{ErasureId, Kid};
+use eunoe_types::{ErasureId, Kid, NodeId};
 use proptest::prelude::*;
 
 use super::generate::history;
@@ -71,6 +71,35 @@ fn each(
         check(&before, command, &reply, &rows)?;
     }
     Ok(())
+}
+
+/// The oldest epoch whose keys each node may reach with the roots that it has, as their history says it: a root leads to
+/// everything that was alive when it was made, whether its attempt came to anything or not.
+#[derive(Default)]
+struct Reach(BTreeMap<NodeId, u64>);
+
+impl Reach {
+    fn follow(&mut self, before: &Rows, command: &Command<'_>, reply: &Reply) {
+        let present = control::epoch(before)
+            .expect("decodes")
+            .map_or(0, |row| row.epoch);
+        let given: Vec<NodeId> = match (command, reply) {
+            (Command::BeginEpoch(begin), Reply::Done) => {
+                begin.recipients.iter().map(|(node, _)| *node).collect()
+            }
+            (Command::GrantRoot { node, .. }, Reply::Done) => vec![*node],
+            (Command::AttestDestroyed(said), Reply::Done) => {
+                let reach = self.0.get_mut(&said.node).expect("only a holder's word is taken");
+                *reach = (*reach).max(said.epoch);
+                return;
+            }
+            _ => return,
+        };
+        for node in given {
+            let reach = self.0.entry(node).or_insert(present);
+            *reach = (*reach).min(present);
+        }
+    }
 }
 
 proptest! {
@@ -166,8 +195,10 @@ proptest! {
 
     #[test]
     fn an_erasure_is_destroyed_only_when_no_node_may_hold_a_root_that_led_to_it(commands in history()) {
-        each(&commands, |before, _, _, after| {
-            let oldest = control::holders(after).expect("decodes").into_iter().map(|(_, row)| row.oldest).min();
+        let mut reach = Reach::default();
+        each(&commands, |before, command, reply, after| {
+            reach.follow(before, command, reply);
+            let oldest = reach.0.values().min();
             let mut rekeyed = BTreeSet::new();
             for (id, now) in erasures(after) {
                 let was = control::erasure(before, &id).expect("decodes");
@@ -181,7 +212,7 @@ proptest! {
                     }
                     (Some(ErasureState::Rekeyed { epoch, time }), ErasureState::Destroyed { epoch: last, rekeyed, .. }) => {
                         prop_assert_eq!((epoch, time), (last, rekeyed));
-                        prop_assert!(oldest.is_some_and(|oldest| oldest > epoch));
+                        prop_assert!(oldest.is_some_and(|oldest| *oldest > epoch));
                     }
                     (was, now) => prop_assert!(false, "an erasure went from {was:?} to {now:?}"),
                 }
@@ -202,9 +233,25 @@ proptest! {
                 let held = control::holders(after).expect("decodes");
                 let now = held.iter().find(|(id, _)| *id == node).expect("a holder is never forgotten").1;
                 let by_word = matches!(command, Command::AttestDestroyed(said)
-                    if said.node == node && said.epoch == now.oldest && now.oldest <= present);
+                    if said.node == node && said.epoch == now.oldest && (now.oldest <= present || now.is_retired()));
                 prop_assert!(now.oldest == was.oldest || (now.oldest > was.oldest && by_word));
             }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_node_that_holds_none_for_good_is_given_none(commands in history()) {
+        let mut retired = BTreeSet::new();
+        each(&commands, |_, command, reply, after| {
+            let given: Vec<NodeId> = match (command, reply) {
+                (Command::BeginEpoch(begin), Reply::Done) => begin.recipients.iter().map(|(node, _)| *node).collect(),
+                (Command::GrantRoot { node, .. }, Reply::Done) => vec![*node],
+                _ => Vec::new(),
+            };
+            prop_assert!(given.iter().all(|node| !retired.contains(node)));
+            let holders = control::holders(after).expect("decodes");
+            retired.extend(holders.iter().filter(|(_, row)| row.is_retired()).map(|(node, _)| *node));
             Ok(())
         })?;
     }

@@ -8,7 +8,7 @@ use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::generate::{page_name, sealed};
+use super::generate::{NOW, node, page_name, sealed};
 use crate::support::{Rows, run_from};
 
 /// One step of a history.
@@ -29,7 +29,7 @@ pub(crate) enum Step {
     Switch(SwitchEpoch),
     /// A grant of the present root.
     Grant(NodeId, BootId),
-    /// What a node holds in truth: no root but the present one.
+    /// What a node holds in truth: no root but the present one, or none for good.
     Attest(AttestDestroyed),
 }
 
@@ -112,20 +112,24 @@ fn switch() -> impl Strategy<Value = SwitchEpoch> {
 
 fn attest() -> impl Strategy<Value = AttestDestroyed> {
     // Epochs that have not come yet among them.
-    (1u64..6, boot(), 0u64..6).prop_map(|(node, boot, epoch)| AttestDestroyed {
+    let epoch = prop_oneof![9 => 0u64..6, 1 => Just(control::HOLDS_NONE)];
+    (1u64..6, boot(), epoch).prop_map(|(node, boot, epoch)| AttestDestroyed {
         node: NodeId(node),
         boot,
         epoch,
-        time: TimeMs(6_000 + epoch),
+        time: TimeMs(6_000),
     })
 }
 
-/// An epoch from its beginning to its switch, sometimes without an end or with another beginning in between.
+/// An epoch from its beginning to its switch, sometimes without an end or with another beginning in between; nodes
+/// come meanwhile, and are given the root that counts until the switch.
 fn whole_epoch() -> impl Strategy<Value = Vec<Step>> {
     let inside = prop_oneof![
         6 => chunk().prop_map(Step::Chunk),
         1 => (begin(), 0usize..4).prop_map(|(command, ripe)| Step::Begin { command, ripe }),
         1 => (0u32..6).prop_map(|attempt| Step::Is(Command::AbortEpoch { attempt })),
+        1 => node().prop_map(|node| Step::Is(Command::AdmitNode { time: NOW, node })),
+        2 => ((1u64..5).prop_map(NodeId), boot()).prop_map(|(node, boot)| Step::Grant(node, boot)),
     ];
     let end = proptest::option::weighted(0.9, switch().prop_map(Step::Switch));
     (begin(), 0usize..6, vec(inside, 0..3), end).prop_map(|(command, ripe, inside, end)| {
@@ -183,7 +187,7 @@ fn fitted(rows: &Rows, step: Step) -> Command<'static> {
             recipients: command
                 .recipients
                 .into_iter()
-                .filter(|(node, _)| is_admitted(rows, *node))
+                .filter(|(node, _)| may_be_given(rows, *node))
                 .collect(),
             pages: command.pages,
         }),
@@ -210,7 +214,11 @@ fn fitted(rows: &Rows, step: Step) -> Command<'static> {
             ..switch
         }),
         (Step::Attest(attest), Some(epoch)) => Command::AttestDestroyed(AttestDestroyed {
-            epoch: epoch.epoch,
+            epoch: if attest.epoch == control::HOLDS_NONE {
+                attest.epoch
+            } else {
+                epoch.epoch
+            },
             ..attest
         }),
         (Step::Grant(node, boot), epoch) => Command::GrantRoot {
@@ -239,9 +247,13 @@ fn current(rows: &Rows, command: Command<'static>, replace: bool) -> Command<'st
     Command::CreateKeys { time, keys }
 }
 
-fn is_admitted(rows: &Rows, id: NodeId) -> bool {
+fn may_be_given(rows: &Rows, id: NodeId) -> bool {
     let node = control::node(rows, id).expect("decodes");
-    node.is_some_and(|node| node.state == control::NodeState::Admitted)
+    let holders = control::holders(rows).expect("decodes");
+    let is_retired = holders
+        .iter()
+        .any(|(holder, row)| *holder == id && row.is_retired());
+    !is_retired && node.is_some_and(|node| node.state == control::NodeState::Admitted)
 }
 
 fn ripe_keys(rows: &Rows, max: usize) -> Vec<Kid> {

@@ -9,7 +9,7 @@ use proptest::sample::{select, subsequence};
 use super::erasures::{self, Step, resolved};
 
 /// A day on which the country table is as it is today.
-const NOW: TimeMs = TimeMs(1_700_000_000_000);
+pub(crate) const NOW: TimeMs = TimeMs(1_700_000_000_000);
 
 pub(crate) fn sealed() -> impl Strategy<Value = &'static [u8]> {
     select(vec![&b""[..], b"\x00", b"sealed", &[0xff; 200]])
@@ -29,7 +29,7 @@ fn stage() -> impl Strategy<Value = Command<'static>> {
         .prop_map(|(attempt, pages)| Command::StagePages { attempt, pages })
 }
 
-fn node() -> impl Strategy<Value = NodeRow> {
+pub(crate) fn node() -> impl Strategy<Value = NodeRow> {
     let site = select(vec![
         "de/fra/fra1",
         "gp/bt/bt1",

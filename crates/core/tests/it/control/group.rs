@@ -17,6 +17,17 @@ pub(crate) const PAGE: PageName = PageName {
 };
 pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
 
+fn node(id: u64) -> NodeRow {
+    NodeRow {
+        id: NodeId(id),
+        client_address: String::new(),
+        peer_address: String::new(),
+        spki_sha256: [id as u8; 32],
+        site: "de/fra/fra1".to_owned(),
+        state: NodeState::Admitted,
+    }
+}
+
 /// A realm of three nodes.
 pub(crate) struct Group {
     pub(crate) rows: Rows,
@@ -28,14 +39,6 @@ impl Group {
         let mut group = Self {
             rows: Rows::default(),
             index: 0,
-        };
-        let node = |id| NodeRow {
-            id: NodeId(id),
-            client_address: String::new(),
-            peer_address: String::new(),
-            spki_sha256: [id as u8; 32],
-            site: "de/fra/fra1".to_owned(),
-            state: NodeState::Admitted,
         };
         // Attempt 1 leaves a page that the genesis does not take.
         let page = Page {
@@ -114,13 +117,23 @@ impl Group {
     }
 
     pub(crate) fn begin(&mut self, keys: Vec<Kid>, pages: Vec<(u8, u32)>) -> Reply {
+        self.begin_for(1..=3, keys, pages)
+    }
+
+    /// Begins an attempt whose root these nodes are to get.
+    pub(crate) fn begin_for(
+        &mut self,
+        recipients: impl IntoIterator<Item = u64>,
+        keys: Vec<Kid>,
+        pages: Vec<(u8, u32)>,
+    ) -> Reply {
         let row = self.epoch();
         self.propose(&Command::BeginEpoch(BeginEpoch {
             epoch: row.epoch + 1,
             attempt: row.last_attempt + 1,
             keys,
             pages,
-            recipients: (1..=3).map(|node| (NodeId(node), BOOT)).collect(),
+            recipients: recipients.into_iter().map(|node| (NodeId(node), BOOT)).collect(),
         }))
     }
 
@@ -147,7 +160,7 @@ impl Group {
 
     pub(crate) fn switch(&mut self) {
         let digest = self.epoch().pending.expect("is under way").digest;
-        assert_eq!(self.switch_to(digest, &[1, 2]), Reply::Done);
+        assert_eq!(self.switch_to(digest, &[1, 2, 3]), Reply::Done);
     }
 
     pub(crate) fn attest(&mut self, node: u64, epoch: u64) -> Reply {
@@ -162,13 +175,28 @@ impl Group {
     /// Every node holds the first root.
     pub(crate) fn grant_all(&mut self) {
         for node in 1..=3 {
-            let grant = Command::GrantRoot {
-                node: NodeId(node),
-                boot: BOOT,
-                epoch: 0,
-            };
-            assert_eq!(self.propose(&grant), Reply::Done);
+            assert_eq!(self.grant(node), Reply::Done);
         }
+    }
+
+    /// A node is about to be given the current root.
+    pub(crate) fn grant(&mut self, node: u64) -> Reply {
+        let epoch = self.epoch().epoch;
+        self.propose(&Command::GrantRoot {
+            node: NodeId(node),
+            boot: BOOT,
+            epoch,
+        })
+    }
+
+    pub(crate) fn admit(&mut self, id: u64) {
+        let (time, node) = (TimeMs(3), node(id));
+        assert_eq!(self.propose(&Command::AdmitNode { time, node }), Reply::Done);
+    }
+
+    /// Nodes that keep an erasure from being DESTROYED.
+    pub(crate) fn missing(&self, id: ErasureId) -> Vec<NodeId> {
+        control::missing_holders(&self.rows, &self.erasure(id)).expect("reads")
     }
 
     pub(crate) fn erasure(&self, id: ErasureId) -> control::ErasureRow {

@@ -4,6 +4,7 @@ mod erasure_properties;
 mod erasures;
 pub(crate) mod generate;
 pub(crate) mod group;
+mod holders;
 mod ladder;
 mod malformed;
 mod placement;
