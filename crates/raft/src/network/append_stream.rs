@@ -76,10 +76,16 @@ impl InFlight {
 }
 
 /// Opens the stream and sends `input` through it.
-pub(super) async fn open<S>(peer: &Peer, input: S) -> Result<Results<'_>, RPCError<TypeConfig>>
+pub(super) async fn open<S>(peer: &Peer, mut input: S) -> Result<Results<'_>, RPCError<TypeConfig>>
 where
     S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
 {
+    // openraft makes the pause after a failure while it makes the first request. A transport that fails before it
+    // asks for one, as at a peer that is down, would be asked again at once and for ever.
+    let Some(first) = input.next().await else {
+        return Ok(stream::empty().boxed());
+    };
+    let input = stream::once(std::future::ready(first)).chain(input);
     // Not openraft's limit, which is made for one heartbeat: a follower answers only after its disk has synced.
     let patience = peer.append_timeout;
     let in_flight = Arc::new(InFlight::new());

@@ -7,3 +7,4 @@ mod log_bounds;
 mod members;
 mod restart;
 mod support;
+mod unreachable;

@@ -18,6 +18,8 @@ pub(crate) struct Net {
     /// From whom nothing gets to whom.
     cuts: Mutex<BTreeSet<(u64, u64)>>,
     calls: Mutex<BTreeMap<(u64, u64, u8), u64>>,
+    /// Append streams that were asked for, by sender and receiver.
+    streams: Mutex<BTreeMap<(u64, u64), u64>>,
     /// Snapshots that were installed or refused, by receiver.
     snapshots: Mutex<BTreeMap<(u64, bool), u64>>,
     damages_snapshots: AtomicBool,
@@ -59,6 +61,12 @@ impl Net {
     pub(crate) fn calls(&self, from: u64, to: u64, kind: CallKind) -> u64 {
         let calls = self.calls.lock().unwrap();
         calls.get(&(from, to, kind.number())).copied().unwrap_or(0)
+    }
+
+    /// Append streams that `from` tried to open.
+    pub(crate) fn streams(&self, from: u64, to: u64) -> u64 {
+        let streams = self.streams.lock().unwrap();
+        streams.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// Snapshots that `to` installed, or refused.
@@ -139,6 +147,7 @@ impl PeerTransport for Link {
         _connect_timeout: Duration,
     ) -> BoxFuture<'static, Result<BoxStream<'static, Result<Bytes, TransportError>>, TransportError>> {
         let (net, from, to) = (Arc::clone(&self.net), self.from, to.id);
+        *net.streams.lock().unwrap().entry((from, to.0)).or_default() += 1;
         Box::pin(async move {
             let node = net.node(from, to)?;
             // As with a real connection, the requests end when nobody waits for answers any more.
