@@ -18,7 +18,7 @@ pub use command::{
     encode_command, encode_operation,
 };
 pub use query::{
-    conversation, conversations_of, head, key_set, message, message_seq, messages, participant,
+    conversation, conversations_of, head, is_of, key_set, message, message_seq, messages, participant,
     participant_number, participants, seq_at_time,
 };
 pub use reply::{Appended, Rejection, Reply, decode_replies};
