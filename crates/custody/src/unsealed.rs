@@ -176,13 +176,7 @@ impl Unsealed {
 
     /// A tenant by its name.
     pub fn tenant(&self, view: &dyn StateView, id: &TenantId) -> Result<Option<Arc<Tenant>>, KeyringError> {
-        let known = self
-            .tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned();
-        if let Some(known) = known.filter(|tenant| !self.dead.contains(&tenant.key.kid())) {
+        if let Some(known) = self.held_tenant(id) {
             return Ok(Some(known));
         }
         let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
@@ -321,6 +315,13 @@ impl Unsealed {
         let conversation = Arc::new(Conversation { key, lookup });
         self.conversations.insert(*id, conversation.clone());
         Ok(Some(conversation))
+    }
+
+    /// A tenant, if its keys are in memory and in use.
+    pub fn held_tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let known = tenants.get(id).cloned();
+        known.filter(|tenant| !self.dead.contains(&tenant.key.kid()))
     }
 
     /// A subject's kid, if it is in memory and in use: what [`Self::subject`] would answer without looking at any

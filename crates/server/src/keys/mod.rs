@@ -102,7 +102,7 @@ impl Keys {
 
     /// A tenant that has keys already.
     pub fn known_tenant(&self, id: &TenantId) -> ApiResult<Option<Arc<Tenant>>> {
-        self.look(|keys, view| keys.tenant(view, id))
+        self.held_or(|keys| keys.held_tenant(id), |keys, view| keys.tenant(view, id))
     }
 
     /// A tenant; its key is made on first use.
@@ -119,7 +119,7 @@ impl Keys {
             .ok_or_else(|| ApiError::internal("a tenant's key vanished"))
     }
 
-    /// A subject's kid, if the subject has a key.
+    /// A subject's kid, if the subject has a key, fenced or not: an erasure is asked about.
     pub fn known_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
         self.held_or(
             |keys| keys.held_subject(tenant, subject),
@@ -127,16 +127,20 @@ impl Keys {
         )
     }
 
-    /// A subject's kid; the key is made on first use, and anew after an erasure.
-    pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
+    /// A subject's kid, if the subject has a key in use: somebody who is erased is as absent as somebody who never was.
+    pub fn present_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
         let name = Name::Subject(tenant, subject);
-        let in_use = self.held_or(
+        self.held_or(
             |keys| keys.held_subject(tenant, subject),
             |keys, view| name.find(keys, view),
-        )?;
-        match in_use {
+        )
+    }
+
+    /// A subject's kid; the key is made on first use, and anew after an erasure.
+    pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
+        match self.present_subject(tenant, subject)? {
             Some(kid) => Ok(kid),
-            None => self.ensure(&name).await,
+            None => self.ensure(&Name::Subject(tenant, subject)).await,
         }
     }
 
