@@ -7,7 +7,7 @@ use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{
     ContentKey, IndexKind, IndexRecord, KeyArena, KeyRecord, KeyRefs, LeafName, Levels, Locator, LocatorKey,
-    LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
+    LockedKey, LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
 };
 use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId};
 use quick_cache::sync::Cache;
@@ -63,15 +63,35 @@ pub struct Conversation {
     pub lookup: LookupKey,
 }
 
+/// The keys that came from one root and are still in memory, whoever holds them: a tenant's or a conversation's, record
+/// and content keys, those of pages.
+pub(crate) struct HeldKeys {
+    epoch: u64,
+    attempt: u64,
+    keys: KeyArena,
+}
+
+impl HeldKeys {
+    pub(crate) fn any(&self) -> bool {
+        self.keys.held() > 0
+    }
+
+    /// Whether the root is the one of this epoch.
+    pub(crate) fn is_of(&self, epoch: &EpochRow) -> bool {
+        (self.epoch, self.attempt) == (epoch.epoch, epoch.attempt)
+    }
+}
+
 /// The keys of an unsealed node.
 pub struct Unsealed {
     realm: Realm,
     epoch: u64,
     attempt: u64,
+    /// Counts the keys of this root, whoever holds them.
     arena: KeyArena,
     pages: Pages,
     dead: DeadKeys,
-    locator_root: SecretKey,
+    locator_root: LockedKey,
     root_locator: LocatorKey,
     tenants_max: usize,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
@@ -96,15 +116,16 @@ impl Unsealed {
             .ok_or_else(|| Fault::broken("the locator page is missing"))?;
         let (_, meta) = MetaPage::open(&root.page_keys(), genesis.realm, &sealed)
             .map_err(unopened("the locator page"))?;
+        let arena = arena.apart();
         Ok(Self {
             realm: genesis.realm,
             epoch: epoch.epoch,
             attempt: epoch.attempt,
-            arena: arena.clone(),
             dead: DeadKeys::read(view)?,
-            pages: Pages::new(genesis.realm, levels, arena.clone(), root),
-            root_locator: LocatorKey::root(arena, &meta.locator_root)?,
-            locator_root: meta.locator_root,
+            pages: Pages::new(genesis.realm, levels, arena.clone(), root)?,
+            root_locator: LocatorKey::root(&arena, &meta.locator_root)?,
+            locator_root: arena.store(&meta.locator_root)?,
+            arena,
             tenants_max: limits.tenants,
             tenants: RwLock::default(),
             records: Cache::new(limits.records),
@@ -168,6 +189,15 @@ impl Unsealed {
     /// Whether the root is the one of this epoch.
     pub(crate) fn is_of(&self, epoch: &EpochRow) -> bool {
         (self.epoch, self.attempt) == (epoch.epoch, epoch.attempt)
+    }
+
+    /// What counts the keys that hang on this root.
+    pub(crate) fn held(&self) -> HeldKeys {
+        HeldKeys {
+            epoch: self.epoch,
+            attempt: self.attempt,
+            keys: self.arena.clone(),
+        }
     }
 
     pub(crate) fn root_locator(&self) -> &LocatorKey {
