@@ -7,7 +7,7 @@ use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{KeyArena, RootKey};
 
-use crate::unsealed::HeldKeys;
+use crate::held::HeldKeys;
 use crate::{KeyringError, Lease, LeaseClock, Unsealed};
 
 /// How much a keyring keeps at hand. What does not fit is opened again when needed.

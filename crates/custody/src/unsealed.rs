@@ -14,6 +14,7 @@ use quick_cache::sync::Cache;
 
 use crate::dead::DeadKeys;
 use crate::error::unopened;
+use crate::held::HeldKeys;
 use crate::pages::{Pages, page_name};
 use crate::{HeldKey, KeyringError, KeyringLimits};
 
@@ -61,25 +62,6 @@ pub struct Conversation {
     pub key: Arc<HeldKey>,
     /// What message ids and request MACs come from.
     pub lookup: LookupKey,
-}
-
-/// The keys that came from one root and are still in memory, whoever holds them: a tenant's or a conversation's, record
-/// and content keys, those of pages.
-pub(crate) struct HeldKeys {
-    epoch: u64,
-    attempt: u64,
-    keys: KeyArena,
-}
-
-impl HeldKeys {
-    pub(crate) fn any(&self) -> bool {
-        self.keys.held() > 0
-    }
-
-    /// Whether the root is the one of this epoch.
-    pub(crate) fn is_of(&self, epoch: &EpochRow) -> bool {
-        (self.epoch, self.attempt) == (epoch.epoch, epoch.attempt)
-    }
 }
 
 /// The keys of an unsealed node.
@@ -193,11 +175,7 @@ impl Unsealed {
 
     /// What counts the keys that hang on this root.
     pub(crate) fn held(&self) -> HeldKeys {
-        HeldKeys {
-            epoch: self.epoch,
-            attempt: self.attempt,
-            keys: self.arena.clone(),
-        }
+        HeldKeys::new(self.epoch, self.attempt, self.arena.clone())
     }
 
     pub(crate) fn root_locator(&self) -> &LocatorKey {
