@@ -40,6 +40,6 @@ pub use root::RootKey;
 pub use sealing::SealingKey;
 pub use secret::{ArenaError, KeyArena, LockedKey, Locking, SecretBytes, SecretKey};
 pub use tree::{
-    ARITY, ChildKeys, Genesis, LeafName, Levels, LevelsError, MetaPage, OpenedPage, OpenedRow, PageId,
-    PageKeys, RowHeader, RowTag, Tree,
+    ARITY, ChildKeys, Genesis, KeptPageKeys, LeafName, Levels, LevelsError, MetaPage, OpenedPage, OpenedRow,
+    PageId, PageKeys, RowHeader, RowTag, Tree,
 };

@@ -1,5 +1,6 @@
-//! A record key while it is held in memory.
+//! Keys while they are held in memory.
 
+use eunoe_core::control::EpochRow;
 use eunoe_crypto::{KeyArena, KeyKind, KeyRecord, KeyRef, LockedKey};
 use eunoe_types::Kid;
 
@@ -53,5 +54,29 @@ impl HeldKey {
             .iter()
             .find(|(known, _)| *known == number)
             .map(|(_, key)| key)
+    }
+}
+
+/// The keys that came from one root and are still in memory, whoever holds them: a tenant's or a conversation's, record
+/// and content keys, those of pages.
+pub(crate) struct HeldKeys {
+    epoch: u64,
+    attempt: u64,
+    keys: KeyArena,
+}
+
+impl HeldKeys {
+    /// Those that `keys` counts, of the root of this epoch and attempt.
+    pub(crate) fn new(epoch: u64, attempt: u64, keys: KeyArena) -> Self {
+        Self { epoch, attempt, keys }
+    }
+
+    pub(crate) fn any(&self) -> bool {
+        self.keys.held() > 0
+    }
+
+    /// Whether the root is the one of this epoch.
+    pub(crate) fn is_of(&self, epoch: &EpochRow) -> bool {
+        (self.epoch, self.attempt) == (epoch.epoch, epoch.attempt)
     }
 }

@@ -1,11 +1,13 @@
 //! The keyring: whether this node has keys now, and which root they hang on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{KeyArena, RootKey};
 
+use crate::held::HeldKeys;
 use crate::in_flight::InFlight;
 use crate::{KeyringError, Lease, LeaseClock, RootInFlight, Unsealed};
 
@@ -44,6 +46,9 @@ pub struct Keyring {
     in_flight: InFlight,
     turn: Mutex<()>,
     state: RwLock<State>,
+    /// Tells those who wait for other keys that there are some, or none.
+    changing: Mutex<()>,
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -52,15 +57,15 @@ struct State {
     /// A root that may become the current one.
     next: Option<(RootKey, RootInFlight)>,
     /// Keys that are not used for anything new, and may be in the hands of work under way.
-    former: Vec<Weak<Unsealed>>,
+    former: Vec<HeldKeys>,
 }
 
 impl State {
     /// Puts other keys, or none, in the place of those in use.
     fn change(&mut self, unsealed: Option<Arc<Unsealed>>) {
-        self.former.retain(|former| former.strong_count() > 0);
+        self.former.retain(HeldKeys::any);
         let former = std::mem::replace(&mut self.unsealed, unsealed);
-        self.former.extend(former.as_ref().map(Arc::downgrade));
+        self.former.extend(former.map(|former| former.held()));
     }
 }
 
@@ -87,6 +92,8 @@ impl Keyring {
             in_flight: InFlight::default(),
             turn: Mutex::new(()),
             state: RwLock::default(),
+            changing: Mutex::default(),
+            changed: Condvar::new(),
         }
     }
 
@@ -135,7 +142,7 @@ impl Keyring {
             return Err(KeyringError::WrongRoot);
         }
         let unsealed = Unsealed::new(&self.arena, self.limits, view, &epoch, root)?;
-        self.write().change(Some(Arc::new(unsealed)));
+        self.change(Some(unsealed));
         Ok(())
     }
 
@@ -170,8 +177,41 @@ impl Keyring {
     /// Whether no key, no root and no part of one is in memory.
     pub fn is_empty(&self) -> bool {
         let state = self.read();
-        let former = state.former.iter().any(|keys| keys.strong_count() > 0);
+        let former = state.former.iter().any(HeldKeys::any);
         !former && state.unsealed.is_none() && state.next.is_none() && !self.in_flight.any_before(u64::MAX)
+    }
+
+    fn change(&self, unsealed: Option<Unsealed>) {
+        self.write().change(unsealed.map(Arc::new));
+        self.tell();
+    }
+
+    /// Wakes whoever waits for other keys.
+    fn tell(&self) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed.notify_all();
+    }
+
+    /// The keys that took the place of `stale`, when the state turned out to be of another epoch already: whoever applied
+    /// the switch is about to follow it. Blocks the thread until that is done, which takes milliseconds, and not longer
+    /// than `patience`.
+    pub fn instead_of(
+        &self,
+        stale: &Arc<Unsealed>,
+        patience: Duration,
+    ) -> Result<Arc<Unsealed>, KeyringError> {
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_stale = |_: &mut ()| {
+            let state = self.read();
+            state.unsealed.as_ref().is_some_and(|now| Arc::ptr_eq(now, stale))
+        };
+        let waited = self.changed.wait_timeout_while(changing, patience, is_stale);
+        let (changing, ended) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(changing);
+        if ended.timed_out() {
+            return Err(KeyringError::StaleRoot);
+        }
+        self.unsealed()
     }
 
     /// Keeps a root that may become the current one, in place of the last such.
@@ -204,7 +244,7 @@ impl Keyring {
         } else {
             Reconciled::Sealed
         };
-        self.write().change(changed.map(Arc::new));
+        self.change(changed);
         Ok(reconciled)
     }
 
@@ -213,15 +253,19 @@ impl Keyring {
         let mut state = self.write();
         state.change(None);
         state.next = None;
+        drop(state);
+        self.tell();
     }
 
-    /// Whether no key but those of this epoch is in memory any more, and no root that leads to others is on its way.
+    /// Whether no key but those of this epoch is in memory any more, whoever held it, and no root that leads to others is on
+    /// its way.
     pub fn former_is_gone(&self, epoch: &EpochRow) -> bool {
         if self.in_flight.any_before(epoch.epoch) {
             return false;
         }
         let state = self.read();
-        let former = state.former.iter().filter_map(Weak::upgrade);
-        former.chain(state.unsealed.clone()).all(|keys| keys.is_of(epoch))
+        let mut former = state.former.iter().filter(|former| former.any());
+        let of_now = state.unsealed.as_ref().is_none_or(|keys| keys.is_of(epoch));
+        of_now && former.all(|former| former.is_of(epoch))
     }
 }

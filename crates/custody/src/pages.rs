@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, PageName};
-use eunoe_crypto::{ARITY, ChildKeys, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
+use eunoe_crypto::{ARITY, ChildKeys, KeptPageKeys, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
 use eunoe_types::{Fault, Realm};
 
 use crate::KeyringError;
@@ -17,19 +17,24 @@ pub(crate) struct Pages {
     realm: Realm,
     levels: Levels,
     arena: KeyArena,
-    root: PageKeys,
+    root: KeptPageKeys,
     opened: RwLock<HashMap<PageId, Arc<LockedKey>>>,
 }
 
 impl Pages {
-    pub(crate) fn new(realm: Realm, levels: Levels, arena: KeyArena, root: &RootKey) -> Self {
-        Self {
+    pub(crate) fn new(
+        realm: Realm,
+        levels: Levels,
+        arena: KeyArena,
+        root: &RootKey,
+    ) -> Result<Self, KeyringError> {
+        Ok(Self {
             realm,
             levels,
+            root: root.page_keys().keep(&arena)?,
             arena,
-            root: root.page_keys(),
             opened: RwLock::default(),
-        }
+        })
     }
 
     pub(crate) fn levels(&self) -> Levels {
@@ -69,7 +74,7 @@ impl Pages {
             .ok_or_else(|| Fault::broken("a page of a key tree is missing"))?;
         let opened = match self.known(page) {
             Some(key) => PageKeys::derive(&key).open_page(self.realm, page, &sealed),
-            None => self.root.open_page(self.realm, page, &sealed),
+            None => self.root.keys().open_page(self.realm, page, &sealed),
         };
         Ok(opened.map_err(unopened("a page of a key tree"))?.children)
     }

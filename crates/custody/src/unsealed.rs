@@ -7,13 +7,14 @@ use eunoe_core::StateView;
 use eunoe_core::control::{self, EpochRow};
 use eunoe_crypto::{
     ContentKey, IndexKind, IndexRecord, KeyArena, KeyRecord, KeyRefs, LeafName, Levels, Locator, LocatorKey,
-    LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
+    LockedKey, LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
 };
 use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId};
 use quick_cache::sync::Cache;
 
 use crate::dead::DeadKeys;
 use crate::error::unopened;
+use crate::held::HeldKeys;
 use crate::pages::{Pages, page_name};
 use crate::{HeldKey, KeyringError, KeyringLimits};
 
@@ -68,10 +69,11 @@ pub struct Unsealed {
     realm: Realm,
     epoch: u64,
     attempt: u64,
+    /// Counts the keys of this root, whoever holds them.
     arena: KeyArena,
     pages: Pages,
     dead: DeadKeys,
-    locator_root: SecretKey,
+    locator_root: LockedKey,
     root_locator: LocatorKey,
     tenants_max: usize,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
@@ -96,15 +98,16 @@ impl Unsealed {
             .ok_or_else(|| Fault::broken("the locator page is missing"))?;
         let (_, meta) = MetaPage::open(&root.page_keys(), genesis.realm, &sealed)
             .map_err(unopened("the locator page"))?;
+        let arena = arena.apart();
         Ok(Self {
             realm: genesis.realm,
             epoch: epoch.epoch,
             attempt: epoch.attempt,
-            arena: arena.clone(),
             dead: DeadKeys::read(view)?,
-            pages: Pages::new(genesis.realm, levels, arena.clone(), root),
-            root_locator: LocatorKey::root(arena, &meta.locator_root)?,
-            locator_root: meta.locator_root,
+            pages: Pages::new(genesis.realm, levels, arena.clone(), root)?,
+            root_locator: LocatorKey::root(&arena, &meta.locator_root)?,
+            locator_root: arena.store(&meta.locator_root)?,
+            arena,
             tenants_max: limits.tenants,
             tenants: RwLock::default(),
             records: Cache::new(limits.records),
@@ -170,19 +173,18 @@ impl Unsealed {
         (self.epoch, self.attempt) == (epoch.epoch, epoch.attempt)
     }
 
+    /// What counts the keys that hang on this root.
+    pub(crate) fn held(&self) -> HeldKeys {
+        HeldKeys::new(self.epoch, self.attempt, self.arena.clone())
+    }
+
     pub(crate) fn root_locator(&self) -> &LocatorKey {
         &self.root_locator
     }
 
     /// A tenant by its name.
     pub fn tenant(&self, view: &dyn StateView, id: &TenantId) -> Result<Option<Arc<Tenant>>, KeyringError> {
-        let known = self
-            .tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned();
-        if let Some(known) = known.filter(|tenant| !self.dead.contains(&tenant.key.kid())) {
+        if let Some(known) = self.held_tenant(id) {
             return Ok(Some(known));
         }
         let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
@@ -321,6 +323,13 @@ impl Unsealed {
         let conversation = Arc::new(Conversation { key, lookup });
         self.conversations.insert(*id, conversation.clone());
         Ok(Some(conversation))
+    }
+
+    /// A tenant, if its keys are in memory and in use.
+    pub fn held_tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let known = tenants.get(id).cloned();
+        known.filter(|tenant| !self.dead.contains(&tenant.key.kid()))
     }
 
     /// A subject's kid, if it is in memory and in use: what [`Self::subject`] would answer without looking at any

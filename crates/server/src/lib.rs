@@ -16,6 +16,7 @@ pub mod node;
 pub mod oidc;
 pub mod peer;
 pub mod placement;
+pub mod process;
 mod reload;
 pub mod serve;
 pub mod surroundings;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use eunoe_server::config::Config;
 use eunoe_server::oidc::Issuer;
 use eunoe_server::tls::TlsMaterial;
-use eunoe_server::{node, placement, telemetry};
+use eunoe_server::{node, placement, process, telemetry};
 use eunoe_store::fsck::{self, Condition};
 
 /// A node of Eunoe.
@@ -68,6 +68,12 @@ fn run(path: &Path) -> Outcome {
     let config = load(path)?;
     placement::of_config(&config)?;
     telemetry::init(&config.log)?;
+    if !config.development {
+        process::protect_memory()?;
+        if process::swaps() {
+            tracing::warn!("swap is on: messages that were opened may be written to it; keys are not");
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(node::run(config));
     // Nothing that still runs may hold the process: what had to be done in order is done.

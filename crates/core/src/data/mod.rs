@@ -22,7 +22,7 @@ pub use command::{
 };
 pub(crate) use invariant::check_row;
 pub use query::{
-    conversation, conversations_of, head, key_set, message, message_seq, messages, participant,
+    conversation, conversations_of, head, is_of, key_set, message, message_seq, messages, participant,
     participant_number, participants, seq_at_time,
 };
 pub use reply::{Appended, Rejection, Reply, decode_replies};

@@ -50,6 +50,11 @@ pub fn participant_number(
     Ok(row.and_then(|row| row.participant))
 }
 
+/// Whether a kid takes part in a conversation or owns parts of it.
+pub fn is_of(view: &dyn StateView, id: &ConversationId, kid: &Kid) -> Result<bool, Fault> {
+    Ok(view.get(&SubjectRow::key(kid, id))?.is_some())
+}
+
 /// A key set by its number.
 pub fn key_set(view: &dyn StateView, id: &ConversationId, number: u32) -> Result<Option<KeySetRow>, Fault> {
     decoded(view, &KeySetRow::key(id, number), KeySetRow::decode)

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
@@ -44,9 +45,15 @@ pub enum Locking {
     BestEffort,
 }
 
-/// A growing set of locked cells for keys. Clones share it.
+/// A growing set of locked cells for keys. Clones share it, and count their keys together.
 #[derive(Clone)]
-pub struct KeyArena(Arc<Shared>);
+pub struct KeyArena(Arc<Account>);
+
+/// Keys that belong together.
+struct Account {
+    memory: Arc<Shared>,
+    held: AtomicUsize,
+}
 
 struct Shared {
     locking: Locking,
@@ -63,7 +70,7 @@ struct State {
 /// A key in the arena; dropping it wipes the cell and frees it.
 pub struct LockedKey {
     cell: Cell,
-    arena: Arc<Shared>,
+    account: Arc<Account>,
 }
 
 impl KeyArena {
@@ -76,42 +83,59 @@ impl KeyArena {
             all_locked: true,
         };
         state.grow(locking)?;
-        Ok(Self(Arc::new(Shared {
+        Ok(Self::over(Arc::new(Shared {
             locking,
             keys_max,
             state: Mutex::new(state),
         })))
     }
 
+    fn over(memory: Arc<Shared>) -> Self {
+        let held = AtomicUsize::new(0);
+        Self(Arc::new(Account { memory, held }))
+    }
+
+    /// The same memory; keys that are stored through what this returns, and through clones of it, are counted apart.
+    pub fn apart(&self) -> Self {
+        Self::over(Arc::clone(&self.0.memory))
+    }
+
+    /// Keys stored through this handle or a clone of it that are not wiped yet, whoever holds them.
+    pub fn held(&self) -> usize {
+        self.0.held.load(Ordering::Acquire)
+    }
+
     /// Copies `key` into a cell; the caller's copy is wiped where it is dropped.
     pub fn store(&self, key: &SecretKey) -> Result<LockedKey, ArenaError> {
         #[cfg(feature = "export-keys")]
         super::export::key(key.expose());
-        let mut state = self.0.lock();
-        if state.used() >= self.0.keys_max {
+        let memory = &self.0.memory;
+        let mut state = memory.lock();
+        if state.used() >= memory.keys_max {
             return Err(ArenaError::Full);
         }
         if state.free.is_empty() {
-            state.grow(self.0.locking)?;
+            state.grow(memory.locking)?;
         }
         let cell = state.free.pop().ok_or(ArenaError::Full)?;
         // SAFETY: the cell came from the free list, so no LockedKey points to it; it is mapped readable and
         // writable as long as the arena lives, which the new LockedKey keeps alive.
         unsafe { (*cell.0.as_ptr()).expose_mut().copy_from_slice(key.expose()) };
+        self.0.held.fetch_add(1, Ordering::AcqRel);
         Ok(LockedKey {
             cell,
-            arena: Arc::clone(&self.0),
+            account: Arc::clone(&self.0),
         })
     }
 
     /// Whether all key memory so far is locked.
     pub fn is_locked(&self) -> bool {
-        self.0.lock().all_locked
+        self.0.memory.lock().all_locked
     }
 
-    /// Keys held now.
+    /// Keys in the memory now, however they are counted.
     pub fn used(&self) -> usize {
-        self.0.lock().used()
+        self.0.memory.lock().used()
     }
 }
 
@@ -144,7 +168,7 @@ impl Deref for LockedKey {
     type Target = SecretKey;
 
     fn deref(&self) -> &SecretKey {
-        // SAFETY: the cell is mapped while `self.arena` lives, holds 32 initialised bytes, and only this
+        // SAFETY: the cell is mapped while `self.account` lives, holds 32 initialised bytes, and only this
         // LockedKey points to it; nothing writes to it before `drop`.
         unsafe { self.cell.0.as_ref() }
     }
@@ -154,7 +178,8 @@ impl Drop for LockedKey {
     fn drop(&mut self) {
         // SAFETY: as in `deref`; `drop` has the only reference.
         unsafe { (*self.cell.0.as_ptr()).expose_mut().zeroize() };
-        self.arena.lock().free.push(self.cell);
+        self.account.memory.lock().free.push(self.cell);
+        self.account.held.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -264,6 +289,24 @@ mod tests {
         assert_eq!(arena.used(), 0);
         // SAFETY: the arena lives and nothing else uses the freed cell in this test.
         assert_eq!(unsafe { freed.0.as_ref() }.expose(), &[0; 32]);
+    }
+
+    #[test]
+    fn keys_are_counted_apart_until_the_last_is_wiped_and_share_the_limit() {
+        let arena = KeyArena::new(Locking::BestEffort, 3).expect("memory");
+        let (one, other) = (arena.apart(), arena.apart());
+        let held = [
+            one.store(&key(1)).expect("room"),
+            one.clone().store(&key(2)).expect("room"),
+        ];
+        let beside = other.store(&key(3)).expect("room");
+        assert_eq!((arena.held(), one.held(), other.held()), (0, 2, 1));
+        assert_eq!(arena.used(), 3);
+        assert!(matches!(one.store(&key(4)), Err(ArenaError::Full)));
+        drop(held);
+        assert_eq!((one.held(), other.held(), arena.used()), (0, 1, 1));
+        drop(beside);
+        assert_eq!(other.held(), 0);
     }
 
     #[test]

@@ -10,3 +10,4 @@ mod restart;
 mod sabotage;
 mod seeded;
 mod support;
+mod unreachable;

@@ -205,7 +205,7 @@ impl Edge {
         let after = token.map(decode_conversation).transpose()?;
         let tenant = self.known_tenant(tenant).await?;
         self.barrier_of_all().await?;
-        let Some(kid) = self.inner.keys.known_subject(&tenant, subject)? else {
+        let Some(kid) = self.inner.keys.present_subject(&tenant, subject)? else {
             return Err(ApiError::not_found("subject", "no such subject"));
         };
         let mut page = Vec::new();

@@ -56,6 +56,8 @@ pub struct ErasureRequest {
 /// Whose erasures somebody sees.
 #[derive(Clone)]
 pub enum ErasureViewer {
+    /// Any of any tenant: the caller acts for all of them.
+    AnyTenant,
     /// Any of the tenant.
     Any,
     /// Those that this person asked for.
@@ -179,7 +181,8 @@ impl Edge {
         self.readable_erasure(tenant, id, viewer)
     }
 
-    /// An erasure of this tenant, or of one that had its name and is erased itself.
+    /// An erasure of this tenant. When the tenant itself is erased nothing leads from its name to its key any more: its
+    /// erasures are seen by callers who act for all tenants, and by those of a tenant that has no keys either.
     fn readable_erasure(
         &self,
         tenant: Option<&TenantId>,
@@ -188,29 +191,32 @@ impl Edge {
     ) -> ApiResult<ErasureView> {
         let absent = || ApiError::not_found("erasure_id", "no such erasure");
         let view = self.erasure_view(id)?.ok_or_else(absent)?;
-        if let (None, ErasureViewer::Any) = (tenant, viewer) {
+        if let (None, ErasureViewer::AnyTenant) = (tenant, viewer) {
             return Ok(view);
         }
         let tenant = tenant
             .map(|tenant| self.inner.keys.known_tenant(tenant))
             .transpose()?;
-        let own = tenant
-            .flatten()
+        let named = tenant.flatten();
+        let own = named
+            .as_ref()
             .filter(|tenant| tenant.key().kid() == view.row.tenant);
-        let seen = match (viewer, &own) {
+        let seen = match (viewer, own) {
             (ErasureViewer::Requester(person), Some(tenant)) => {
                 view.row.requester == requester(tenant, id, person)
             }
             (ErasureViewer::Requester(_), None) => false,
-            (ErasureViewer::Any, own) => own.is_some() || !self.is_active(&view.row.tenant)?,
+            (ErasureViewer::Any | ErasureViewer::AnyTenant, Some(_)) => true,
+            (ErasureViewer::AnyTenant, None) => self.is_erased(&view.row.tenant)?,
+            (ErasureViewer::Any, None) => named.is_none() && self.is_erased(&view.row.tenant)?,
         };
         if seen { Ok(view) } else { Err(absent()) }
     }
 
-    fn is_active(&self, kid: &Kid) -> ApiResult<bool> {
+    fn is_erased(&self, kid: &Kid) -> ApiResult<bool> {
         let control = self.inner.groups.control();
         let row = control.with_view(|view| control::key_state(view, kid))??;
-        Ok(row.is_some_and(|row| row.state == KeyState::Active))
+        Ok(row.is_some_and(|row| matches!(row.state, KeyState::Erased { .. })))
     }
 
     /// A tenant's erasures, newest first, after a token. Says the token of the next page.

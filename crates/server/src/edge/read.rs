@@ -185,7 +185,7 @@ impl Edge {
             Reader::Participant(subject) => (subject, false),
             Reader::Visitor(subject) => (subject, true),
         };
-        let Some(kid) = self.inner.keys.known_subject(tenant, subject)? else {
+        let Some(kid) = self.inner.keys.present_subject(tenant, subject)? else {
             return Ok(false);
         };
         let row = self.inner.groups.of(id).with_view(|view| {

@@ -1,10 +1,8 @@
 //! Order within a call: messages of one conversation are stored in the order given, or the later ones are refused.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use eunoe_core::data::Rejection;
-use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, MessageId, TenantId};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
@@ -42,21 +40,21 @@ impl Predecessor {
     }
 }
 
-/// Puts the messages of one call in order.
+/// Puts the messages of one call in order. It lives as long as the call, so it holds no keys: those of a tenant that is
+/// erased must be gone from memory while the call goes on.
 pub struct Sequencer {
     edge: Edge,
-    tenant_id: TenantId,
-    tenant: Arc<Tenant>,
+    tenant: TenantId,
     last: HashMap<ConversationId, Predecessor>,
 }
 
 impl Edge {
     /// A sequencer for one call on behalf of `tenant`.
     pub async fn sequencer(&self, tenant: &TenantId) -> ApiResult<Sequencer> {
+        self.known_tenant(tenant).await?;
         Ok(Sequencer {
             edge: self.clone(),
-            tenant_id: tenant.clone(),
-            tenant: self.known_tenant(tenant).await?,
+            tenant: tenant.clone(),
             last: HashMap::new(),
         })
     }
@@ -104,8 +102,11 @@ impl Sequencer {
         {
             return Err(predecessor_refused());
         }
-        self.edge.inner.quota.take(&self.tenant_id, 1)?;
-        let sealed = self.edge.seal_message(&self.tenant, message).await?;
+        self.edge.inner.quota.take(&self.tenant, 1)?;
+        let tenant = self.edge.known_tenant(&self.tenant).await?;
+        let sealed = self.edge.seal_message(&tenant, message).await?;
+        // Waiting for room may take long.
+        drop(tenant);
         // One that is stored already needs no watching.
         let before = before.filter(|before| before.state() != Some(true));
         let after = before.as_ref().and_then(|before| before.id);

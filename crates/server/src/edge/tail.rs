@@ -101,8 +101,11 @@ impl Edge {
             }
         };
         let (out, events) = mpsc::channel(BUFFER);
-        let guard = ErasureGuard::new(self.clone(), known);
-        let missed = position.is_some_and(|at| guard.erased_after(at.control_index).unwrap_or(true));
+        let guard = ErasureGuard::new(self.clone(), known)?;
+        let missed = match position {
+            Some(at) => guard.erased_after(at.control_index)?,
+            None => false,
+        };
         let tail = Tail {
             edge: self.clone(),
             id,

@@ -20,7 +20,7 @@ impl Edge {
         self.inner.quota.take(tenant, 1)?;
         let tenant = self.known_tenant(tenant).await?;
         self.conversation(&tenant, id, "conversation_id").await?;
-        let kid = self.inner.keys.known_subject(&tenant, &person.subject)?;
+        let kid = self.inner.keys.present_subject(&tenant, &person.subject)?;
         let number = match kid {
             Some(kid) => {
                 let group = self.inner.groups.of(id);

@@ -109,9 +109,12 @@ fn optional_tenant(caller: &ClientIdentity, name: &str) -> ApiResult<Option<Tena
 
 /// Whose erasures a caller sees: a subject only what it asked for itself.
 fn viewer(caller: &ClientIdentity) -> ErasureViewer {
-    match caller.role {
-        Role::Subject => ErasureViewer::Requester(caller.person()),
-        Role::Dpo | Role::Platform | Role::Agent | Role::Auditor | Role::Operator => ErasureViewer::Any,
+    match (caller.role, &caller.tenant) {
+        (Role::Subject, _) => ErasureViewer::Requester(caller.person()),
+        (Role::Dpo | Role::Platform | Role::Agent | Role::Auditor | Role::Operator, scope) => match scope {
+            TenantScope::Any => ErasureViewer::AnyTenant,
+            TenantScope::Name(_) => ErasureViewer::Any,
+        },
     }
 }
 

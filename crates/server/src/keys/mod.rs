@@ -30,8 +30,11 @@ pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after an attempt that an epoch was in the way of.
 const FROZEN_PAUSE: Duration = Duration::from_millis(20);
-/// Looks at a state that changed its epoch between two steps of a lookup.
-const EPOCH_RETRIES: usize = 3;
+/// Epochs that may begin while one thing is looked up.
+const EPOCHS_MAX: usize = 8;
+/// How long a lookup waits for the keyring to follow an epoch that the state has begun: it does so at once, on the thread
+/// that applied it.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(1);
 /// Creations of one name exclude each other, so that a burst of messages by a new author makes one key.
 const STRIPES: usize = 256;
 
@@ -89,11 +92,13 @@ impl Keys {
 
     /// Looks something up in applied state.
     fn look<T>(&self, read: impl Fn(&Unsealed, &dyn StateView) -> Result<T, KeyringError>) -> ApiResult<T> {
-        for _ in 0..EPOCH_RETRIES {
-            let unsealed = self.keyring.unsealed()?;
+        let mut unsealed = self.keyring.unsealed()?;
+        for _ in 0..EPOCHS_MAX {
             match self.groups.control().with_view(|view| read(&unsealed, view))? {
-                // The epoch began between the two lines above.
-                Err(KeyringError::StaleRoot) => {}
+                // An epoch began in between.
+                Err(KeyringError::StaleRoot) => {
+                    unsealed = self.keyring.instead_of(&unsealed, FOLLOW_TIMEOUT)?
+                }
                 found => return Ok(found?),
             }
         }
@@ -102,7 +107,7 @@ impl Keys {
 
     /// A tenant that has keys already.
     pub fn known_tenant(&self, id: &TenantId) -> ApiResult<Option<Arc<Tenant>>> {
-        self.look(|keys, view| keys.tenant(view, id))
+        self.held_or(|keys| keys.held_tenant(id), |keys, view| keys.tenant(view, id))
     }
 
     /// A tenant; its key is made on first use.
@@ -119,7 +124,7 @@ impl Keys {
             .ok_or_else(|| ApiError::internal("a tenant's key vanished"))
     }
 
-    /// A subject's kid, if the subject has a key.
+    /// A subject's kid, if the subject has a key, fenced or not: an erasure is asked about.
     pub fn known_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
         self.held_or(
             |keys| keys.held_subject(tenant, subject),
@@ -127,16 +132,20 @@ impl Keys {
         )
     }
 
-    /// A subject's kid; the key is made on first use, and anew after an erasure.
-    pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
+    /// A subject's kid, if the subject has a key in use: somebody who is erased is as absent as somebody who never was.
+    pub fn present_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
         let name = Name::Subject(tenant, subject);
-        let in_use = self.held_or(
+        self.held_or(
             |keys| keys.held_subject(tenant, subject),
             |keys, view| name.find(keys, view),
-        )?;
-        match in_use {
+        )
+    }
+
+    /// A subject's kid; the key is made on first use, and anew after an erasure.
+    pub async fn subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Kid> {
+        match self.present_subject(tenant, subject)? {
             Some(kid) => Ok(kid),
-            None => self.ensure(&name).await,
+            None => self.ensure(&Name::Subject(tenant, subject)).await,
         }
     }
 

@@ -102,6 +102,8 @@ impl StateObserver for Custodian {
         let Some(shared) = self.node() else { return };
         if group.is_control() && !sabotage::is(Sabotage::EffectOnEntry) {
             self.reconcile(&shared);
+            // What it fenced was learned by nobody yet: the keyring is sealed.
+            shared.hub.keys_changed();
         }
         shared.hub.replaced(group);
     }

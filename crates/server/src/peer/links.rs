@@ -1,6 +1,6 @@
 //! The connections to peers: made when first used, replaced when the directory says otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +54,8 @@ struct Inner {
     material: TlsMaterial,
     directory: PeerDirectory,
     links: Mutex<BTreeMap<(NodeId, Lane), Link>>,
+    /// Nodes that did not answer last time.
+    silent: Mutex<BTreeSet<NodeId>>,
 }
 
 /// A connection that is made and made again as it is used.
@@ -71,6 +73,7 @@ impl PeerLinks {
                 material,
                 directory,
                 links: Mutex::default(),
+                silent: Mutex::default(),
             }),
         }
     }
@@ -78,6 +81,23 @@ impl PeerLinks {
     /// The directory that says where the peers are.
     pub fn directory(&self) -> &PeerDirectory {
         &self.inner.directory
+    }
+
+    /// Notes whether a node answered, and logs it when that changed: not at each attempt.
+    pub(super) fn note<T>(&self, node: NodeId, answer: &Result<T, TransportError>) {
+        let mut silent = self.inner.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Ok(_) | Err(TransportError::Refused) => {
+                if silent.remove(&node) {
+                    tracing::info!(%node, "a peer answers again");
+                }
+            }
+            Err(error @ (TransportError::Unreachable | TransportError::Timeout | TransportError::Broken)) => {
+                if silent.insert(node) {
+                    tracing::warn!(%node, %error, "a peer does not answer");
+                }
+            }
+        }
     }
 
     /// The connection to `node`; refused if it is not admitted, stands where the placement policy does not
@@ -91,6 +111,8 @@ impl PeerLinks {
         let mut links = self.inner.links.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = self.inner.directory.get(node) else {
             links.retain(|(id, _), _| *id != node);
+            let mut silent = self.inner.silent.lock().unwrap_or_else(PoisonError::into_inner);
+            silent.remove(&node);
             return Err(TransportError::Refused);
         };
         if pinned.is_some_and(|pinned| *pinned != entry.spki_sha256) {

@@ -47,6 +47,7 @@ impl PeerTransport for GrpcTransport {
         timeout: Duration,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
         let link = self.link(&to, Lane::Control);
+        let links = self.links.clone();
         async move {
             let message = RaftCallRequest {
                 group: group.0,
@@ -56,9 +57,10 @@ impl PeerTransport for GrpcTransport {
             let mut request = Request::new(message);
             request.set_timeout(timeout);
             let mut client = link?.client;
-            within(timeout, client.raft_call(request))
-                .await
-                .map(|response| response.into_inner().body)
+            let answer = within(timeout, client.raft_call(request)).await;
+            // Heartbeats come this way.
+            links.note(to.id, &answer);
+            answer.map(|response| response.into_inner().body)
         }
         .boxed()
     }

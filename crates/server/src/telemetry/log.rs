@@ -29,6 +29,14 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     Ok(())
 }
 
+/// Where openraft tells of each attempt to reach a peer that cannot be reached: several lines a second for as long as it is
+/// away. That it is away, and that it is back, is said once by what connects to it.
+const PER_ATTEMPT: [&str; 3] = [
+    "openraft::replication",
+    "openraft::engine::handler::replication_handler",
+    "openraft::core::heartbeat",
+];
+
 /// openraft tells each vote and each lost connection at INFO: of interest to its developers.
 fn filter(level: LevelFilter) -> Targets {
     let openraft = if level >= LevelFilter::DEBUG {
@@ -36,9 +44,15 @@ fn filter(level: LevelFilter) -> Targets {
     } else {
         level.min(LevelFilter::WARN)
     };
+    let per_attempt = if level >= LevelFilter::DEBUG {
+        level
+    } else {
+        level.min(LevelFilter::ERROR)
+    };
     Targets::new()
         .with_default(level)
         .with_target("openraft", openraft)
+        .with_targets(PER_ATTEMPT.map(|target| (target, per_attempt)))
         .with_target("opentelemetry", level.min(LevelFilter::WARN))
 }
 
@@ -49,4 +63,21 @@ fn die(panic: &PanicHookInfo<'_>) {
         .map_or(("unknown", 0), |location| (location.file(), location.line()));
     tracing::error!(file, line, "panic: the process ends");
     std::process::abort();
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn attempts_to_reach_a_peer_are_told_to_developers_only() {
+        for target in ["openraft::replication", "openraft::core::heartbeat::worker"] {
+            assert!(!filter(LevelFilter::INFO).would_enable(target, &Level::WARN));
+            assert!(filter(LevelFilter::INFO).would_enable(target, &Level::ERROR));
+            assert!(filter(LevelFilter::DEBUG).would_enable(target, &Level::WARN));
+        }
+        assert!(filter(LevelFilter::INFO).would_enable("openraft::core::raft_core", &Level::WARN));
+    }
 }

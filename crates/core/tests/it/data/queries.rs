@@ -62,6 +62,10 @@ proptest! {
                 paged.push(*next);
                 prop_assert!(paged.len() <= all.len(), "a page repeats");
             }
+            for id in (1u8..=3).map(|byte| ConversationId([byte; 16])) {
+                let is_of = data::is_of(&rows, &id, &kid).expect("reads");
+                prop_assert_eq!(is_of, all.contains(&id));
+            }
             prop_assert_eq!(paged, all);
         }
     }
