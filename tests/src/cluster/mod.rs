@@ -8,7 +8,7 @@ mod process;
 pub mod programs;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -21,10 +21,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::wait::until_true;
+use crate::wait::{until, until_true};
 
 /// Clusters of one test program take turns: two at once would starve each other on a small machine.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -52,6 +52,8 @@ pub struct Setup {
     pub environment: Vec<(&'static str, PathBuf)>,
     /// Whether the links between the nodes can be cut: see [`Cluster::cut_off`].
     pub cuttable: bool,
+    /// Nodes that keep their data elsewhere, and where.
+    pub data: BTreeMap<u64, PathBuf>,
 }
 
 impl Default for Setup {
@@ -67,6 +69,7 @@ impl Default for Setup {
             eunoed: programs::eunoed(),
             environment: Vec::new(),
             cuttable: false,
+            data: BTreeMap::new(),
         }
     }
 }
@@ -74,6 +77,7 @@ impl Default for Setup {
 /// A cluster that runs.
 pub struct Cluster {
     folder: TempDir,
+    data: BTreeMap<u64, PathBuf>,
     environment: Vec<(&'static str, PathBuf)>,
     processes: BTreeMap<u64, Process>,
     links: Option<Links>,
@@ -102,6 +106,7 @@ impl Cluster {
         environment.push(("EUNOE_EUNOED", launcher));
         let mut cluster = Self {
             folder,
+            data: setup.data,
             environment,
             processes: BTreeMap::new(),
             links: None,
@@ -124,7 +129,27 @@ impl Cluster {
         self.folder.path().join("cluster")
     }
 
-    /// The data of a node, its log included.
+    /// What a node keeps.
+    pub fn data_dir(&self, node: u64) -> PathBuf {
+        let elsewhere = self.data.get(&node).cloned();
+        elsewhere.unwrap_or_else(|| self.node_dir(node))
+    }
+
+    /// The configuration that a node was last started with.
+    pub fn config(&self, node: u64) -> PathBuf {
+        self.dir().join(format!("conf/node-{node}.toml.limited"))
+    }
+
+    /// What `eunoed fsck` says of the files of a stopped node: whether they are sound, and its findings.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub async fn fsck(&self, node: u64) -> (bool, String) {
+        fsck(&self.config(node)).await
+    }
+
+    /// The folder of a node; its log is there, and what it keeps unless that is elsewhere.
     pub fn node_dir(&self, node: u64) -> PathBuf {
         self.dir().join(format!("node-{node}"))
     }
@@ -172,7 +197,7 @@ impl Cluster {
     async fn end(&self, node: u64, signal: Signal) {
         let process = self.process(node);
         process.signal(signal);
-        until_true("a node ends after a signal", async || !process.is_alive()).await;
+        until_true("a node ends after a signal", async || process.is_gone()).await;
     }
 
     /// Starts nodes on the data that they have; returns when they serve.
@@ -182,6 +207,33 @@ impl Cluster {
         arguments.extend(ids.iter().map(String::as_str));
         self.dev(&arguments).await;
         self.find_processes();
+    }
+
+    /// Starts a stopped node as a child of this program, so that its exit code can be seen. What it logs is added to
+    /// its log. It is killed when the answer is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_here(&self, node: u64) -> (Child, Process) {
+        let log = OpenOptions::new()
+            .append(true)
+            .open(self.node_dir(node).join("eunoed.log"))
+            .expect("a node writes a log");
+        let child = Command::new(programs::eunoed())
+            .arg("--config")
+            .arg(self.config(node))
+            .stdin(Stdio::null())
+            .stderr(log.try_clone().expect("a file is opened twice"))
+            .stdout(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("eunoed starts");
+        let pid = child.id().and_then(|pid| pid.try_into().ok());
+        let pid = pid.expect("a child that was not waited for has an id");
+        // The system shows a new process's command line a moment after its start.
+        let process = until("a process runs", async || Process::of(pid, self.folder.path())).await;
+        (child, process)
     }
 
     /// Starts a node under a new id and makes it a voter.
@@ -383,6 +435,19 @@ impl Cluster {
             eprintln!("--- node {node}\n{}", lines[end..].join("\n"));
         }
     }
+}
+
+/// What `eunoed fsck` says of the files of the node with this configuration: whether they are sound, and its findings.
+///
+/// # Panics
+///
+/// If it does not run.
+pub async fn fsck(config: &Path) -> (bool, String) {
+    let mut command = Command::new(programs::eunoed());
+    let checked = command.args(["fsck", "--config"]).arg(config).output().await;
+    let checked = checked.expect("eunoed runs");
+    let findings = String::from_utf8_lossy(&checked.stderr).into_owned();
+    (checked.status.success(), findings)
 }
 
 /// Connects.

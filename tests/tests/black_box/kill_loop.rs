@@ -1,10 +1,7 @@
 //! Nodes are killed one after another, sometimes two at once, while messages are written in every way: nothing that
 //! was acknowledged is lost, nothing is there twice, nothing changes its place, and no subscriber misses a word.
 
-use std::path::Path;
-use std::process::Command;
-
-use eunoe_tests::cluster::{Cluster, programs};
+use eunoe_tests::cluster::Cluster;
 use eunoe_tests::random::Random;
 
 use crate::load::{Load, Progress};
@@ -31,8 +28,8 @@ async fn nothing_acknowledged_is_lost_doubled_or_moved_by_kills() {
     load.end_and_check(&cluster).await;
     cluster.stop().await;
     for node in cluster.nodes() {
-        let config = cluster.dir().join(format!("conf/node-{node}.toml"));
-        assert!(files_are_sound(&config), "fsck finds damage on node {node}");
+        let (sound, findings) = cluster.fsck(node).await;
+        assert!(sound, "fsck finds damage on node {node}: {findings}");
     }
 }
 
@@ -60,14 +57,4 @@ async fn kill_and_restart(cluster: &mut Cluster, progress: &Progress, random: &m
             1
         }
     }
-}
-
-fn files_are_sound(config: &Path) -> bool {
-    let checked = Command::new(programs::eunoed())
-        .args(["fsck", "--config"])
-        .arg(config)
-        .output()
-        .unwrap();
-    eprintln!("{}", String::from_utf8_lossy(&checked.stderr));
-    checked.status.success()
 }
