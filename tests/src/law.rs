@@ -93,6 +93,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["eunoe-cli"]),
     ("rcgen", &["eunoe-cli"]),
     ("flate2", &["eunoe-cli"]),
+    ("fuser", &[]),
 ];
 
 /// Crates without clock, randomness, I/O and threads of their own: their code runs as it is in a simulator.

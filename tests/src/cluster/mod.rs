@@ -1,5 +1,6 @@
 //! A cluster of real `eunoed` processes, started through `eunoe dev` and gone when the test ends, however it ends.
 
+mod commands;
 mod files;
 pub mod keys;
 mod launcher;
@@ -12,6 +13,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use commands::{run, run_refused};
 use eunoe_client::cluster_types::GetStatusResponse;
 use eunoe_client::{Client, Context, Pem};
 use links::Links;
@@ -146,7 +148,7 @@ impl Cluster {
     ///
     /// If it does not run.
     pub async fn fsck(&self, node: u64) -> (bool, String) {
-        fsck(&self.config(node)).await
+        commands::fsck(&self.config(node)).await
     }
 
     /// The folder of a node; its log is there, and what it keeps unless that is elsewhere.
@@ -241,6 +243,11 @@ impl Cluster {
         let added = self.dev(&["add-node"]).await;
         self.find_processes();
         added["id"].as_u64().expect("a new node has an id")
+    }
+
+    /// A node that was removed is none any more.
+    pub fn forget(&mut self, node: u64) {
+        self.processes.remove(&node);
     }
 
     /// Stops all nodes; their data stays.
@@ -437,19 +444,6 @@ impl Cluster {
     }
 }
 
-/// What `eunoed fsck` says of the files of the node with this configuration: whether they are sound, and its findings.
-///
-/// # Panics
-///
-/// If it does not run.
-pub async fn fsck(config: &Path) -> (bool, String) {
-    let mut command = Command::new(programs::eunoed());
-    let checked = command.args(["fsck", "--config"]).arg(config).output().await;
-    let checked = checked.expect("eunoed runs");
-    let findings = String::from_utf8_lossy(&checked.stderr).into_owned();
-    (checked.status.success(), findings)
-}
-
 /// Connects.
 ///
 /// # Panics
@@ -459,25 +453,4 @@ pub async fn connect(mut context: Context) -> Client {
     // Connecting keeps trying for so long, and a node may be starting.
     context.timeouts.connect = crate::wait::PATIENCE;
     Client::connect(context).await.expect("a node can be reached")
-}
-
-/// Runs a command that prints JSON lines.
-async fn run(mut command: Command) -> Vec<Value> {
-    let output = command.output().await.expect("eunoe runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {errors}");
-    let text = String::from_utf8(output.stdout).expect("JSON is text");
-    let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
-        .collect()
-}
-
-/// Runs a command that fails and says why in JSON.
-async fn run_refused(mut command: Command) -> Value {
-    let output = command.output().await.expect("eunoe runs");
-    assert!(!output.status.success(), "{command:?} did not fail");
-    let text = String::from_utf8(output.stderr).expect("JSON is text");
-    let error: Value = serde_json::from_str(text.trim()).expect("an error is JSON");
-    error["error"].clone()
 }

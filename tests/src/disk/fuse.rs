@@ -11,7 +11,8 @@ use fuser::{
 };
 use rustix::fs::{FallocateFlags, OFlags};
 
-use super::model::{Content, Dir, File, Inode, Model};
+use super::file::File;
+use super::model::{Content, Dir, Inode, Model};
 
 /// How long the system may remember a name or a size.
 const NOT_AT_ALL: Duration = Duration::ZERO;

@@ -2,6 +2,7 @@
 //! does not answer. A process of its own serves it in memory through FUSE, so that it outlives the nodes on it, and is
 //! unmounted however the test ends.
 
+mod file;
 mod fuse;
 mod model;
 mod serve;

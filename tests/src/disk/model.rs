@@ -7,12 +7,11 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use super::file::{Change, File};
 use crate::random::Random;
 
 /// The number of the root directory.
 pub(super) const ROOT: u64 = 1;
-/// What a disk writes whole or not at all.
-const SECTOR_BYTES: usize = 512;
 /// What a file takes is a multiple of this.
 const BLOCK_BYTES: u64 = 4096;
 
@@ -29,13 +28,6 @@ pub(super) struct Faults {
     pub(super) bytes_max: Option<u64>,
 }
 
-/// A change of a file.
-#[derive(Clone, Debug)]
-enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
-    Length(usize),
-}
-
 /// A name in a directory gets another meaning.
 #[derive(Debug)]
 struct Naming {
@@ -49,13 +41,6 @@ struct Naming {
 pub(super) enum Content {
     File(File),
     Dir(Dir),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct File {
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +62,7 @@ impl Inode {
     /// Bytes of a file; a directory has none.
     pub(super) fn bytes(&self) -> u64 {
         match &self.content {
-            Content::File(file) => file.live.len() as u64,
+            Content::File(file) => file.bytes().len() as u64,
             Content::Dir(_) => 0,
         }
     }
@@ -245,9 +230,10 @@ impl Model {
         let Content::File(file) = &self.inode(number)?.content else {
             return Err(Errno::ISDIR);
         };
-        let from = place(offset)?.min(file.live.len());
-        let to = from.saturating_add(bytes).min(file.live.len());
-        Ok(&file.live[from..to])
+        let live = file.bytes();
+        let from = place(offset)?.min(live.len());
+        let to = from.saturating_add(bytes).min(live.len());
+        Ok(&live[from..to])
     }
 
     pub(super) fn write(&mut self, number: u64, offset: u64, bytes: Vec<u8>) -> Answer<()> {
@@ -271,9 +257,7 @@ impl Model {
     }
 
     fn change(&mut self, number: u64, change: Change) -> Answer<()> {
-        let file = self.file_mut(number)?;
-        change.apply(&mut file.live);
-        file.pending.push(change);
+        self.file_mut(number)?.change(change);
         self.inode_mut(number)?.modified = SystemTime::now();
         Ok(())
     }
@@ -305,17 +289,14 @@ impl Model {
         if self.faults.failing_syncs > 0 {
             self.faults.failing_syncs -= 1;
             if !is_dir {
-                self.file_mut(number)?.pending.clear();
+                self.file_mut(number)?.forget_pending();
             }
             return Err(Errno::IO);
         }
         if is_dir {
             return self.sync_names(number);
         }
-        let file = self.file_mut(number)?;
-        for change in std::mem::take(&mut file.pending) {
-            change.apply(&mut file.durable);
-        }
+        self.file_mut(number)?.sync();
         Ok(())
     }
 
@@ -416,54 +397,6 @@ impl Naming {
 
 fn touches(change: &[Naming], dirs: &BTreeSet<u64>) -> bool {
     change.iter().any(|naming| dirs.contains(&naming.dir))
-}
-
-impl File {
-    fn crash(&mut self, some: Option<&mut Random>) {
-        let pending = std::mem::take(&mut self.pending);
-        if let Some(random) = some {
-            let kept = random.below(pending.len() as u64 + 1) as usize;
-            for change in &pending[..kept] {
-                change.apply(&mut self.durable);
-            }
-            if let Some(change) = pending.get(kept) {
-                change.tear(&mut self.durable, random);
-            }
-        }
-        self.live.clone_from(&self.durable);
-    }
-}
-
-impl Change {
-    fn apply(&self, to: &mut Vec<u8>) {
-        match self {
-            Self::Write { offset, bytes } => put(to, *offset, bytes),
-            Self::Length(length) => to.resize(*length, 0),
-        }
-    }
-
-    /// Any of its sectors, and not the others.
-    fn tear(&self, to: &mut Vec<u8>, random: &mut Random) {
-        let Self::Write { offset, bytes } = self else {
-            return;
-        };
-        let (mut at, end) = (*offset, offset + bytes.len());
-        while at < end {
-            let next = ((at / SECTOR_BYTES + 1) * SECTOR_BYTES).min(end);
-            if random.below(2) == 0 {
-                put(to, at, &bytes[at - offset..next - offset]);
-            }
-            at = next;
-        }
-    }
-}
-
-fn put(to: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if to.len() < end {
-        to.resize(end, 0);
-    }
-    to[offset..end].copy_from_slice(bytes);
 }
 
 fn place(offset: u64) -> Answer<usize> {

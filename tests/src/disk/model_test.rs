@@ -1,4 +1,5 @@
 use super::*;
+use crate::disk::file::SECTOR_BYTES;
 
 fn name(text: &str) -> &OsStr {
     OsStr::new(text)

@@ -1,8 +1,10 @@
 //! Nodes on disks that fail.
 
+mod flips;
 mod frozen;
 mod full;
 mod power;
+mod repair;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,8 @@ use eunoe_tests::cluster::{Cluster, Setup};
 use eunoe_tests::disk::Disk;
 use eunoe_tests::wait::PATIENCE;
 use tokio::process::Child;
+
+use crate::kill_loop::all_files_are_sound;
 
 const TENANT: &str = "demo";
 /// Acknowledged messages that show that the cluster works.
@@ -42,12 +46,4 @@ fn last_words(cluster: &Cluster, node: u64) -> String {
     let mut lines = log.lines().rev();
     let line = lines.find(|line| line.contains("the node stops"));
     line.expect("the node says why it stops").to_owned()
-}
-
-async fn all_files_are_sound(cluster: &Cluster) {
-    cluster.stop().await;
-    for node in cluster.nodes() {
-        let (sound, findings) = cluster.fsck(node).await;
-        assert!(sound, "fsck finds damage on node {node}: {findings}");
-    }
 }
