@@ -22,7 +22,7 @@ use crate::erasure::PATIENT;
 const PURPOSE: &str = "support";
 const NODE: u64 = 1;
 const CONVERSATIONS: usize = 16;
-const TEXT_BYTES: usize = 64 << 10;
+const TEXT_BYTES: usize = 60_000;
 /// Messages of a conversation: with these the log is longer than a segment, which is 32 MiB.
 const MESSAGES: usize = 40;
 /// Messages of the first conversation, so that its group makes a snapshot.
