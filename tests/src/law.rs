@@ -115,6 +115,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rcgen", &["eunoe-cli"]),
     ("flate2", &["eunoe-cli"]),
     ("libfuzzer-sys", &[FUZZ]),
+    ("fuser", &[]),
 ];
 
 /// Crates without clock, randomness, I/O and threads of their own: their code runs as it is in a simulator.

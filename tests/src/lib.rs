@@ -3,6 +3,7 @@
 pub mod chats;
 pub mod cluster;
 pub mod collector;
+pub mod disk;
 pub mod exposition;
 pub mod forensics;
 pub mod law;

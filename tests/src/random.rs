@@ -17,6 +17,11 @@ impl Random {
             Err(_) => getrandom::u64().expect("the system has randomness"),
         };
         eprintln!("EUNOE_SEED={seed}");
+        Self::from_seed(seed)
+    }
+
+    /// From a seed that somebody else chose.
+    pub fn from_seed(seed: u64) -> Self {
         Self(seed | 1)
     }
 

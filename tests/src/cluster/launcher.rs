@@ -18,12 +18,22 @@ pub(super) fn write(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     } else {
         "cat"
     };
+    let data = move_data(setup);
     let script = format!(
-        "#!/bin/sh\nset -e\n{edit} \"$2\" | {issuer} | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
+        "#!/bin/sh\nset -e\n{edit} \"$2\" | {issuer} | {data} | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
         limits.display(),
         setup.eunoed.display()
     );
     fs::write(&launcher, script)?;
     fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755))?;
     Ok(launcher)
+}
+
+/// A shell command that prints a node's configuration with its data where the test wants it.
+fn move_data(setup: &Setup) -> String {
+    let edits = setup.data.iter().map(|(node, to)| {
+        let to = to.display();
+        format!(" -e 's|^data_dir = \".*/node-{node}\"|data_dir = \"{to}\"|'")
+    });
+    format!("sed -e ''{}", edits.collect::<String>())
 }

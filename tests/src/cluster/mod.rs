@@ -1,5 +1,6 @@
 //! A cluster of real `eunoed` processes, started through `eunoe dev` and gone when the test ends, however it ends.
 
+mod commands;
 mod files;
 pub mod keys;
 mod launcher;
@@ -8,10 +9,11 @@ mod process;
 pub mod programs;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use commands::{run, run_refused};
 use eunoe_client::cluster_types::GetStatusResponse;
 use eunoe_client::{Client, Context, Pem};
 use links::Links;
@@ -21,10 +23,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::wait::until_true;
+use crate::wait::{until, until_true};
 
 /// Clusters of one test program take turns: two at once would starve each other on a small machine.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -52,6 +54,8 @@ pub struct Setup {
     pub environment: Vec<(&'static str, PathBuf)>,
     /// Whether the links between the nodes can be cut: see [`Cluster::cut_off`].
     pub cuttable: bool,
+    /// Nodes that keep their data elsewhere, and where.
+    pub data: BTreeMap<u64, PathBuf>,
 }
 
 impl Default for Setup {
@@ -67,6 +71,7 @@ impl Default for Setup {
             eunoed: programs::eunoed(),
             environment: Vec::new(),
             cuttable: false,
+            data: BTreeMap::new(),
         }
     }
 }
@@ -74,6 +79,7 @@ impl Default for Setup {
 /// A cluster that runs.
 pub struct Cluster {
     folder: TempDir,
+    data: BTreeMap<u64, PathBuf>,
     environment: Vec<(&'static str, PathBuf)>,
     processes: BTreeMap<u64, Process>,
     links: Option<Links>,
@@ -102,6 +108,7 @@ impl Cluster {
         environment.push(("EUNOE_EUNOED", launcher));
         let mut cluster = Self {
             folder,
+            data: setup.data,
             environment,
             processes: BTreeMap::new(),
             links: None,
@@ -124,7 +131,27 @@ impl Cluster {
         self.folder.path().join("cluster")
     }
 
-    /// The data of a node, its log included.
+    /// What a node keeps.
+    pub fn data_dir(&self, node: u64) -> PathBuf {
+        let elsewhere = self.data.get(&node).cloned();
+        elsewhere.unwrap_or_else(|| self.node_dir(node))
+    }
+
+    /// The configuration that a node was last started with.
+    pub fn config(&self, node: u64) -> PathBuf {
+        self.dir().join(format!("conf/node-{node}.toml.limited"))
+    }
+
+    /// What `eunoed fsck` says of the files of a stopped node: whether they are sound, and its findings.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub async fn fsck(&self, node: u64) -> (bool, String) {
+        commands::fsck(&self.config(node)).await
+    }
+
+    /// The folder of a node; its log is there, and what it keeps unless that is elsewhere.
     pub fn node_dir(&self, node: u64) -> PathBuf {
         self.dir().join(format!("node-{node}"))
     }
@@ -172,7 +199,7 @@ impl Cluster {
     async fn end(&self, node: u64, signal: Signal) {
         let process = self.process(node);
         process.signal(signal);
-        until_true("a node ends after a signal", async || !process.is_alive()).await;
+        until_true("a node ends after a signal", async || process.is_gone()).await;
     }
 
     /// Starts nodes on the data that they have; returns when they serve.
@@ -184,11 +211,43 @@ impl Cluster {
         self.find_processes();
     }
 
+    /// Starts a stopped node as a child of this program, so that its exit code can be seen. What it logs is added to
+    /// its log. It is killed when the answer is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_here(&self, node: u64) -> (Child, Process) {
+        let log = OpenOptions::new()
+            .append(true)
+            .open(self.node_dir(node).join("eunoed.log"))
+            .expect("a node writes a log");
+        let child = Command::new(programs::eunoed())
+            .arg("--config")
+            .arg(self.config(node))
+            .stdin(Stdio::null())
+            .stderr(log.try_clone().expect("a file is opened twice"))
+            .stdout(log)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("eunoed starts");
+        let pid = child.id().and_then(|pid| pid.try_into().ok());
+        let pid = pid.expect("a child that was not waited for has an id");
+        // The system shows a new process's command line a moment after its start.
+        let process = until("a process runs", async || Process::of(pid, self.folder.path())).await;
+        (child, process)
+    }
+
     /// Starts a node under a new id and makes it a voter.
     pub async fn add_node(&mut self) -> u64 {
         let added = self.dev(&["add-node"]).await;
         self.find_processes();
         added["id"].as_u64().expect("a new node has an id")
+    }
+
+    /// A node that was removed is none any more.
+    pub fn forget(&mut self, node: u64) {
+        self.processes.remove(&node);
     }
 
     /// Stops all nodes; their data stays.
@@ -394,25 +453,4 @@ pub async fn connect(mut context: Context) -> Client {
     // Connecting keeps trying for so long, and a node may be starting.
     context.timeouts.connect = crate::wait::PATIENCE;
     Client::connect(context).await.expect("a node can be reached")
-}
-
-/// Runs a command that prints JSON lines.
-async fn run(mut command: Command) -> Vec<Value> {
-    let output = command.output().await.expect("eunoe runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {errors}");
-    let text = String::from_utf8(output.stdout).expect("JSON is text");
-    let lines = text.lines();
-    lines
-        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
-        .collect()
-}
-
-/// Runs a command that fails and says why in JSON.
-async fn run_refused(mut command: Command) -> Value {
-    let output = command.output().await.expect("eunoe runs");
-    assert!(!output.status.success(), "{command:?} did not fail");
-    let text = String::from_utf8(output.stderr).expect("JSON is text");
-    let error: Value = serde_json::from_str(text.trim()).expect("an error is JSON");
-    error["error"].clone()
 }

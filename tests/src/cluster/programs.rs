@@ -21,6 +21,15 @@ pub fn eunoed() -> PathBuf {
     program("eunoed")
 }
 
+/// The program that serves disks for tests, which is built with them.
+///
+/// # Panics
+///
+/// If it was not built.
+pub fn disk() -> PathBuf {
+    present(build_folder().join("eunoe-test-disk"))
+}
+
 /// The folder of the build's programs.
 ///
 /// # Panics
@@ -46,10 +55,13 @@ pub fn build_folder() -> PathBuf {
 }
 
 fn program(name: &str) -> PathBuf {
-    let path = folder().join(name);
+    present(folder().join(name))
+}
+
+fn present(path: PathBuf) -> PathBuf {
     assert!(
         path.is_file(),
-        "there is no {}: cargo build -p eunoe-server -p eunoe-cli --bins",
+        "there is no {}: cargo build -p eunoe-server -p eunoe-cli -p eunoe-tests --bins",
         path.display()
     );
     path

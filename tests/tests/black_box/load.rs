@@ -45,6 +45,12 @@ struct Sent {
     result: Result<Ack, ClientError>,
 }
 
+impl Sent {
+    fn key(&self) -> (&str, String) {
+        (&self.conversation, self.text.clone())
+    }
+}
+
 /// Load that runs until it is told to end.
 pub(crate) struct Load {
     progress: Progress,
@@ -74,6 +80,16 @@ impl Progress {
 
     fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Ends the writers; answers what they sent.
+    async fn end(&self, writers: Vec<JoinHandle<Vec<Sent>>>) -> Vec<Sent> {
+        self.ended.store(true, Ordering::Relaxed);
+        let mut sent = Vec::new();
+        for writer in writers {
+            sent.extend(writer.await.expect("a writer ends"));
+        }
+        sent
     }
 }
 
@@ -117,13 +133,26 @@ impl Load {
         self.progress.clone()
     }
 
+    /// Ends the load, lets something happen, and answers the acknowledged messages that the client does not find then.
+    pub(crate) async fn end_and_find_lost(self, happen: impl AsyncFnOnce() -> Client) -> Vec<String> {
+        let sent = self.progress.end(self.writers).await;
+        for (_, subscriber) in &self.subscribers {
+            subscriber.abort();
+        }
+        let client = happen().await;
+        let mut stored = BTreeMap::new();
+        for (conversation, _) in &self.subscribers {
+            stored.insert(conversation.clone(), read(&client, conversation).await);
+        }
+        let mut places = places(&stored);
+        let told = sent.iter().filter(|sent| sent.result.is_ok());
+        let lost = told.filter(|sent| places.remove(&sent.key()).is_none());
+        lost.map(|sent| sent.text.clone()).collect()
+    }
+
     /// Ends the load, and compares what every writer and subscriber was told with what every node has.
     pub(crate) async fn end_and_check(self, cluster: &Cluster) {
-        self.progress.ended.store(true, Ordering::Relaxed);
-        let mut sent = Vec::new();
-        for writer in self.writers {
-            sent.extend(writer.await.expect("a writer ends"));
-        }
+        let sent = self.progress.end(self.writers).await;
         let mut stored = BTreeMap::new();
         for (conversation, _) in &self.subscribers {
             let mut first: Option<Vec<Message>> = None;
@@ -321,8 +350,8 @@ fn check_places(stored: &BTreeMap<String, Vec<Message>>) {
     }
 }
 
-/// Acknowledged is stored, in the place that was told; refused without effect is not stored.
-fn check_acks(sent: &[Sent], stored: &BTreeMap<String, Vec<Message>>) {
+/// What is stored, by conversation and text.
+fn places(stored: &BTreeMap<String, Vec<Message>>) -> BTreeMap<(&str, String), &Message> {
     let mut places = BTreeMap::new();
     for (conversation, messages) in stored {
         for message in messages {
@@ -330,8 +359,14 @@ fn check_acks(sent: &[Sent], stored: &BTreeMap<String, Vec<Message>>) {
             assert!(places.insert(key, message).is_none(), "a message is stored twice");
         }
     }
+    places
+}
+
+/// Acknowledged is stored, in the place that was told; refused without effect is not stored.
+fn check_acks(sent: &[Sent], stored: &BTreeMap<String, Vec<Message>>) {
+    let mut places = places(stored);
     for sent in sent {
-        let place = places.remove(&(sent.conversation.as_str(), sent.text.clone()));
+        let place = places.remove(&sent.key());
         match (&sent.result, place) {
             (Ok(ack), Some(message)) => {
                 assert_eq!((ack.seq, &ack.message_id), (message.seq, &message.id));

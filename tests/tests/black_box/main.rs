@@ -4,6 +4,7 @@
 mod bad_calls;
 mod canaries;
 mod catch_up;
+mod disks;
 mod erasure;
 mod forensics;
 mod identity;

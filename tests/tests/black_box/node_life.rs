@@ -1,13 +1,10 @@
 //! A node alone; a node that is asked to end; a node that is asked for too much.
 
-use std::process::Stdio;
-
 use eunoe_client::types::{MessageInput, ParticipantKind};
 use eunoe_client::{ErrorCode, Retry, input};
-use eunoe_tests::cluster::{Cluster, Process, Setup, connect, programs};
+use eunoe_tests::cluster::{Cluster, Setup, connect};
 use eunoe_tests::wait::{PATIENCE, until};
 use rustix::process::Signal;
-use tokio::process::Command;
 
 use crate::load::Load;
 
@@ -58,21 +55,8 @@ async fn a_node_that_is_asked_to_end_hands_over_its_groups_and_exits_with_0() {
     let client = cluster.client(TENANT).await;
     let load = Load::begin(&client).await;
     for node in cluster.nodes() {
-        // A child of this test, so that its exit code can be seen.
         cluster.terminate(node).await;
-        let config = cluster.dir().join(format!("conf/node-{node}.toml"));
-        let child = Command::new(programs::eunoed())
-            .arg("--config")
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = child.unwrap();
-        let pid = child.id().unwrap().try_into().unwrap();
-        // The system shows a new process's command line a moment after its start.
-        let process = until("a process runs", async || Process::of(pid, &cluster.dir())).await;
+        let (mut child, process) = cluster.start_here(node).await;
         let led = until("a node leads a group", async || {
             let leads = leads(&cluster, node).await;
             (!leads.is_empty()).then_some(leads)

@@ -20,14 +20,14 @@ const CALL_TIME: Duration = Duration::from_secs(4);
 const CONTROL: u32 = 0;
 
 /// A client of one node that gives up soon.
-async fn impatient(cluster: &Cluster, node: u64) -> Client {
+pub(crate) async fn impatient(cluster: &Cluster, node: u64) -> Client {
     let mut context = cluster.context("platform", TENANT, Some(node));
     context.timeouts.call = CALL_TIME;
     connect(context).await
 }
 
 /// Reads a conversation: whether the node answered. What it answers must show nothing of an erased one.
-async fn shows_nothing(client: &Client, id: &str) -> Result<(), ClientError> {
+pub(crate) async fn shows_nothing(client: &Client, id: &str) -> Result<(), ClientError> {
     let mut pages = client.list_messages(MessageQuery::all(input::by_id(id), PURPOSE));
     loop {
         match pages.next_page().await {

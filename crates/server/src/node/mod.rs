@@ -42,6 +42,8 @@ use doors::Doors;
 pub use error::NodeError;
 use shared::Shared;
 
+/// A node that must not go on has so long to close its files.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// After a signal, calls under way have so long.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -118,9 +120,28 @@ async fn serve(core: &Core, doors: &Doors, log: &SegmentLog) -> Result<(), NodeE
         End::Unfit(error) => {
             // It must not answer anything more: no graceful end.
             shared.health.set(HealthState::Faulted("the node is unfit"));
+            end_for_certain(&error)?;
             Err(error)
         }
     }
+}
+
+/// Kills this process if it has not ended in time: threads that wait for a disk that hangs hold its end for as long, and
+/// with it its locks and whoever would start it again.
+fn end_for_certain(error: &NodeError) -> Result<(), NodeError> {
+    let why = error.to_string();
+    let last_resort = std::thread::Builder::new().name("last-resort".to_owned());
+    let armed = last_resort.spawn(move || {
+        std::thread::sleep(CLOSE_MAX);
+        tracing::error!("the node kills itself, because its end hangs: {why}");
+        // Not an abort: no copy of its memory may be left.
+        let killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        if let Err(error) = killed {
+            tracing::error!(%error, "the node cannot kill itself");
+        }
+    });
+    armed.map_err(|error| Fault::io("start a thread", error))?;
+    Ok(())
 }
 
 /// Starts groups, begins or joins the realm, serves. Ends when the node was asked to, and has drained.

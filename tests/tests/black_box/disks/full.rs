@@ -1,0 +1,58 @@
+//! A disk that is full, and one on which a sync fails: the node stops at once and says why, and starts again when there
+//! is space.
+
+use super::{ADVANCE, TENANT, all_files_are_sound, disks, exit_code, last_words, start_on};
+use crate::load::Load;
+
+/// Snapshots are made soon, which need space.
+const LIMITS: &str = "snapshot_log_bytes = 1048576";
+/// Free space at first: some tables, not a segment of the log.
+const FREE_BYTES: u64 = 1 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_disk_is_full_stops_and_catches_up_when_there_is_space() {
+    let mut disks = disks([3]);
+    let mut cluster = start_on(&disks, LIMITS).await;
+    let client = cluster.client(TENANT).await;
+    let load = Load::begin(&client).await;
+    cluster.terminate(3).await;
+    let (mut child, _) = cluster.start_here(3).await;
+    load.progress().advance(ADVANCE).await;
+    let disk = disks.get_mut(&3).unwrap();
+    disk.leave_free(FREE_BYTES);
+    assert_eq!(exit_code(&mut child).await, Some(1));
+    let said = last_words(&cluster, 3);
+    assert!(said.contains("No space left on device"), "{said}");
+    load.progress().advance(ADVANCE).await;
+
+    disk.make_space();
+    cluster.restart(&[3]).await;
+    load.progress().advance(ADVANCE).await;
+    load.end_and_check(&cluster).await;
+    all_files_are_sound(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_stops_at_the_first_sync_that_fails_and_acknowledges_nothing_after_it() {
+    let mut disks = disks([3]);
+    let mut cluster = start_on(&disks, "").await;
+    let client = cluster.client(TENANT).await;
+    let load = Load::begin(&client).await;
+    cluster.terminate(3).await;
+    let (mut child, process) = cluster.start_here(3).await;
+    load.progress().advance(ADVANCE).await;
+    let disk = disks.get_mut(&3).unwrap();
+    disk.fail_syncs(1);
+    assert_eq!(exit_code(&mut child).await, Some(1));
+    assert!(process.is_gone());
+    let said = last_words(&cluster, 3);
+    assert!(said.contains("Input/output error"), "{said}");
+    load.progress().advance(ADVANCE).await;
+
+    // What the sync was for is gone with the power; had it been acknowledged, it would be missed.
+    disk.lose_unsynced();
+    cluster.restart(&[3]).await;
+    load.progress().advance(ADVANCE).await;
+    load.end_and_check(&cluster).await;
+    all_files_are_sound(&cluster).await;
+}
