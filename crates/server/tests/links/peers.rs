@@ -77,6 +77,8 @@ impl RaftInbound for Echo {
 struct Handler {
     typing: Mutex<Vec<(u32, bool)>>,
     changes: Mutex<Vec<(NodeId, GroupChange)>>,
+    /// Who asked this node to retire: it needs two attempts.
+    retired: Mutex<Vec<NodeId>>,
 }
 
 #[tonic::async_trait]
@@ -141,7 +143,9 @@ impl PeerHandler for Handler {
     }
 
     async fn retire(&self, from: NodeId) -> bool {
-        from == NodeId(2)
+        let mut asked = self.retired.lock().unwrap();
+        asked.push(from);
+        *asked == [NodeId(2); 2]
     }
 
     async fn relay_typing(&self, _: ConversationId, participant: u32, active: bool) {
@@ -382,6 +386,14 @@ async fn roots_leases_and_positions_cross_the_link() {
     assert_eq!((lease.ttl_ms, lease.control_index), (5_000, 77));
     assert!(client.await_applied(to, 77, SOON).await.is_ok());
     assert!(client.await_applied(to, 78, SOON).await.is_err());
+}
+
+#[tokio::test]
+async fn a_node_retires_or_did_not_say_so() {
+    let pair = Pair::new().await;
+    let (client, to) = (&pair.client, pair.server.id);
+    assert!(client.retire(to).await.is_err());
+    assert_eq!(client.retire(to).await, Ok(()));
 }
 
 #[tokio::test]
