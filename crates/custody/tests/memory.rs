@@ -154,7 +154,8 @@ fn a_lookup_that_met_the_next_epoch_waits_for_its_keys() {
     for chunk in &made.chunks {
         assert_eq!(world.cluster.propose(chunk), Reply::Done);
     }
-    world.keyring.keep_next(copy(&made.root));
+    let held = world.keyring.expect_root(0).unwrap();
+    world.keyring.keep_next(copy(&made.root), held);
     world.cluster.switch(attempt, made.digest, &made.root);
     let (keyring, rows) = (&world.keyring, &world.cluster.rows);
     let person = world.people[0];

@@ -237,6 +237,13 @@ impl PeerCalls for Links {
         state.ok_or(TransportError::Refused)
     }
 
+    async fn retire(&self, to: NodeId) -> Result<(), TransportError> {
+        let from = self.own;
+        let serve = move |core: Core| boxed(async move { core.handler().retire(from).await });
+        let said = self.ask(to, DRAIN_TIMEOUT, false, serve).await?;
+        said.then_some(()).ok_or(TransportError::Refused)
+    }
+
     async fn drain(&self, to: NodeId) -> Result<Vec<GroupId>, TransportError> {
         let serve = move |core: Core| boxed(async move { core.handler().drain().await });
         self.ask(to, DRAIN_TIMEOUT, Vec::new(), serve).await

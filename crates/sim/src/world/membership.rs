@@ -101,17 +101,25 @@ pub(super) fn remove(world: &mut World) {
     let (shape, coverage) = (Arc::clone(&world.shape), world.coverage.clone());
     shape.store(Shape::Shrinking as u8, Ordering::Relaxed);
     let removed = Arc::clone(&world.removed);
+    // From here on it may be out of a group: nobody may count on it any more.
+    removed.store(id.0, Ordering::Relaxed);
     let _within = world.nodes[at].enter();
     tokio::spawn(async move {
         if shrink(&groups, &peers, id).await.is_some() {
             coverage.count(Event::NodeRemoved);
-            removed.store(id.0, Ordering::Relaxed);
+            shape.store(Shape::Shrunk as u8, Ordering::Relaxed);
         }
     });
 }
 
+/// In order: out of the groups, without keys, and only then without admission.
 async fn shrink(groups: &Groups, peers: &Peers, id: NodeId) -> Option<()> {
     change_all(groups, peers, &GroupChange::Remove(id)).await?;
+    let mut attempts = 0..20;
+    while peers.retire(id).await.is_err() {
+        attempts.next()?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     propose(groups, &Command::RemoveNode(id)).await
 }
 

@@ -52,6 +52,7 @@ enum Shape {
     Growing,
     Grown,
     Shrinking,
+    Shrunk,
 }
 
 /// A world.
@@ -68,7 +69,7 @@ struct World {
     coverage: Coverage,
     trace: Trace,
     shape: Arc<AtomicU8>,
-    /// The node that was removed for good, or 0.
+    /// The node that is being removed or was, or 0.
     removed: Arc<AtomicU64>,
     directory: TempDir,
     unfit: Vec<(NodeId, String)>,
@@ -110,7 +111,9 @@ impl World {
 
     fn start(&mut self, node: usize) {
         let node = &mut self.nodes[node];
-        if node.is_up() || self.removed.load(Ordering::Relaxed) == node.id.0 {
+        let is_gone = self.removed.load(Ordering::Relaxed) == node.id.0
+            && self.shape.load(Ordering::Relaxed) == Shape::Shrunk as u8;
+        if node.is_up() || is_gone {
             return;
         }
         self.clocks.turn(node.host(), self.now);
@@ -157,7 +160,9 @@ impl World {
                 self.crash(at, Crash::Killed);
                 self.restart_soon(at);
             }
-            if self.nodes[at].is_up() && self.removed.load(Ordering::Relaxed) == self.nodes[at].id.0 {
+            let is_gone = self.removed.load(Ordering::Relaxed) == self.nodes[at].id.0;
+            if is_gone && self.shape.load(Ordering::Relaxed) == Shape::Shrunk as u8 && self.nodes[at].is_up()
+            {
                 self.crash(at, Crash::Killed);
             }
         }

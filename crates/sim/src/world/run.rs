@@ -256,7 +256,9 @@ impl World {
     /// Waits until every erasure that was fenced is destroyed; says which is not.
     fn await_erasures(&mut self) -> Option<String> {
         let end = self.now + RECOVER_MAX;
-        let lost = self.removed.load(Ordering::Relaxed) != 0;
+        // A node that was not removed to the end, or not added to it, keeps what it held and is named for it.
+        let shape = self.shape.load(Ordering::Relaxed);
+        let lost = shape == Shape::Shrinking as u8 || shape == Shape::Growing as u8;
         let goal = if lost { Step::Rekeyed } else { Step::Destroyed };
         loop {
             let pending = self.unfinished(goal);

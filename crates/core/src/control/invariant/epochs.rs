@@ -126,8 +126,8 @@ pub(super) fn holder(
     value: &[u8],
 ) -> Result<(), Unchecked> {
     let row = HolderRow::decode(value)?;
-    // One that was named for an epoch that was given up holds a root of no epoch at all.
-    let could_be = epoch_row(view)?.is_some_and(|epoch| row.oldest <= epoch.epoch + 1);
+    // One that retired holds none, for good. The root of an attempt counts from the epoch in which the attempt began.
+    let could_be = row.is_retired() || epoch_row(view)?.is_some_and(|epoch| row.oldest <= epoch.epoch);
     let is_node = is_there(view, &NodeRow::key(HolderRow::node_of(key)?))?;
     pass.expect(could_be && is_node, Rule::HoldersKnown);
     Ok(())
