@@ -3,6 +3,7 @@
 mod fences;
 mod ladder;
 mod races;
+mod reach;
 
 use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
 use eunoe_client::types::{ContentState, Participant, ParticipantKind, part};
