@@ -4,6 +4,7 @@ mod fences;
 mod ladder;
 mod members;
 mod races;
+mod reach;
 
 use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
 use eunoe_client::types::{ContentState, Participant, ParticipantKind, part};
