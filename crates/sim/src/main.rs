@@ -42,11 +42,15 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.log {
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(std::io::stderr)
+            .init();
     }
     let options = Options {
         safety_ms: arguments.safety_ms,
         keeps_trace: arguments.trace,
+        ..Options::default()
     };
     let (next, end) = (AtomicU64::new(arguments.first), arguments.first + arguments.seeds);
     let failed = Mutex::new(BTreeSet::new());

@@ -59,12 +59,7 @@ fn failed(error: &ApiError) -> Outcome {
         "NOT_FOUND" => Refusal::NotFound,
         "CONVERSATION_CLOSED" => Refusal::Closed,
         "REQUEST_ID_REUSED" => Refusal::RequestReused,
-        _ => {
-            if std::env::var_os("SIM_DEBUG").is_some() {
-                eprintln!("{} {}", error.reason, error.message);
-            }
-            Refusal::Unavailable
-        }
+        _ => Refusal::Unavailable,
     })
 }
 
@@ -373,7 +368,7 @@ impl Asker {
         let call = self.ledger.begin(self.client, node, Operation::Look(number));
         let answer = self
             .ask(node, move |edge| {
-                boxed(async move { edge.erasure(None, &id, &ErasureViewer::Any).await })
+                boxed(async move { edge.erasure(None, &id, &ErasureViewer::AnyTenant).await })
             })
             .await;
         let outcome = match &answer {

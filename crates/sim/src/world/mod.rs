@@ -5,6 +5,7 @@
 //! millisecond at a time; what they send arrives between steps. A crash drops a runtime with all of its tasks.
 
 mod asking;
+mod broken;
 mod calls;
 mod clients;
 mod clock;
@@ -40,6 +41,7 @@ use net::{CLIENTS, Micros, Net, Process};
 use node::{Machines, Node};
 use trace::Trace;
 
+pub use broken::Broken;
 pub use run::{Options, Report, run};
 
 /// Nodes that a world begins with.
@@ -73,12 +75,17 @@ struct World {
     removed: Arc<AtomicU64>,
     directory: TempDir,
     unfit: Vec<(NodeId, String)>,
+    broken: Option<Broken>,
 }
 
 impl World {
     fn disk_of(&self, id: NodeId) -> Disk {
         let directory: PathBuf = self.directory.path().join(format!("node-{id}"));
-        Disk::new(&directory)
+        let disk = Disk::new(&directory);
+        disk.log.lose_syncs(self.broken == Some(Broken::SkippedSync));
+        disk.states
+            .lose_flushes(self.broken == Some(Broken::UnflushedSnapshot));
+        disk
     }
 
     /// Puts up the nodes that the cluster begins with.
@@ -121,12 +128,19 @@ impl World {
         self.trace.note(self.now, format_args!("node {} starts", node.id));
     }
 
-    fn crash(&mut self, node: usize, how: Crash) {
-        let node = &mut self.nodes[node];
+    fn crash(&mut self, at: usize, how: Crash) {
+        let node = &mut self.nodes[at];
         let lost = node.crash(&self.net, how, &mut self.random);
         if lost > 0 {
             self.coverage.count(Event::WritesLost);
         }
+        node.disk.log.lose_syncs(self.broken == Some(Broken::SkippedSync));
+        if self.broken == Some(Broken::ReusedNodeId) && how == Crash::Power {
+            let (id, claimed) = (node.id, Arc::clone(&node.disk.claimed));
+            self.nodes[at].disk = self.disk_of(id);
+            self.nodes[at].disk.claimed = claimed;
+        }
+        let node = &self.nodes[at];
         self.trace.note(
             self.now,
             format_args!("node {} ends: {how:?}, {lost} lost", node.id),

@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::asking::Asker;
+use super::broken::{Broken, Unstable};
 use super::clients::{Habit, look_around};
 use super::coverage::Coverage;
 use super::ledger::Ledger;
@@ -37,6 +38,11 @@ pub struct Options {
     pub safety_ms: u64,
     /// Whether the trace's lines are kept.
     pub keeps_trace: bool,
+    /// A fault on purpose.
+    pub broken: Option<Broken>,
+    /// A fault on purpose in the code of nodes.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<eunoe_types::sabotage::Sabotage>,
 }
 
 impl Default for Options {
@@ -44,6 +50,9 @@ impl Default for Options {
         Self {
             safety_ms: 12_000,
             keeps_trace: false,
+            broken: None,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
         }
     }
 }
@@ -78,13 +87,18 @@ pub fn run(seed: u64, options: Options) -> Report {
 impl World {
     fn new(seed: u64, options: Options) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
+        #[cfg(feature = "sabotage")]
+        eunoe_types::sabotage::select(options.sabotage);
         eunoe_raft::seed_elections(random.random());
         let clocks = clock::Clocks::begin(random.random());
         let coverage = Coverage::default();
         let net = Net::new(random.random(), coverage.clone());
         let machines = Machines {
             control: Arc::new(ControlMachine),
-            data: Arc::new(DataMachine),
+            data: match options.broken {
+                Some(Broken::UnstableApply) => Arc::new(Unstable::new(Arc::new(DataMachine))),
+                _ => Arc::new(DataMachine),
+            },
         };
         let memory = std::path::Path::new("/dev/shm");
         let directory = match memory.is_dir() {
@@ -107,6 +121,7 @@ impl World {
             removed: Arc::default(),
             directory: directory.expect("a directory for snapshots"),
             unfit: Vec::new(),
+            broken: options.broken,
         }
     }
 

@@ -1,0 +1,161 @@
+//! Seeds of worlds: some always, those that found something for good, and worlds that are broken on purpose.
+
+use std::collections::BTreeSet;
+
+use eunoe_sim::world::coverage::Coverage;
+use eunoe_sim::world::{Broken, Options, run};
+
+/// Seeds that found something once, with what they found. The state of the code decides what a seed does, so that these
+/// are no proof that it cannot come back; they are worth their moment.
+const FOUND: &[(u64, &str)] = &[
+    (
+        1,
+        "a node waited for the realm in a loop without a pause (custodian)",
+    ),
+    (
+        4,
+        "a node whose group had failed asked for its leader in a loop without a pause (founding)",
+    ),
+    (
+        8,
+        "a node whose group had failed asked whether it had recovered in a loop without a pause (start)",
+    ),
+    (
+        9,
+        "a cut-off node accepts appends after a fence, for its lease at most",
+    ),
+    (12, "reads began before a command that was under way was over"),
+];
+
+/// Seeds of every run, beside those.
+const ALWAYS: std::ops::Range<u64> = 1_000..1_030;
+/// A broken world is found out within so many seeds.
+const SOON: std::ops::Range<u64> = 1..41;
+
+fn violations(seed: u64, options: Options) -> Vec<String> {
+    run(seed, options).violations
+}
+
+fn all_well(seeds: impl Iterator<Item = u64>) -> Coverage {
+    let coverage = Coverage::default();
+    for seed in seeds {
+        let report = run(seed, Options::default());
+        assert!(
+            report.violations.is_empty(),
+            "seed {seed}: {:#?}",
+            report.violations
+        );
+        coverage.add(&report.coverage);
+    }
+    coverage
+}
+
+#[test]
+fn promises_are_kept_whatever_goes_wrong() {
+    let coverage = all_well(ALWAYS);
+    let missing = coverage.missing();
+    assert!(missing.is_empty(), "never happened: {missing:?}\n{coverage}");
+}
+
+#[test]
+fn what_was_found_once_is_not_found_again() {
+    all_well(FOUND.iter().map(|(seed, _)| *seed));
+}
+
+#[test]
+fn the_same_seed_does_the_same() {
+    let mut digests = BTreeSet::new();
+    for seed in [7, 21, 77] {
+        let options = Options {
+            keeps_trace: true,
+            ..Options::default()
+        };
+        let (one, two) = (run(seed, options), run(seed, options));
+        let differ = one.trace.iter().zip(&two.trace).find(|(one, two)| one != two);
+        assert_eq!(differ, None, "seed {seed}");
+        assert_eq!(
+            (one.digest, one.history),
+            (two.digest, two.history),
+            "seed {seed}"
+        );
+        assert!(one.trace.len() > 100, "a trace says something");
+        digests.insert(one.digest);
+    }
+    assert_eq!(digests.len(), 3, "other seeds do other things");
+}
+
+fn found_soon(what: &str, options: Options) {
+    let found = SOON
+        .into_iter()
+        .find(|seed| !violations(*seed, options).is_empty());
+    let seed = found.unwrap_or_else(|| panic!("{what} was not found in {} seeds", SOON.count()));
+    println!("{what}: found with seed {seed}");
+}
+
+#[test]
+fn a_disk_that_does_not_sync_is_found() {
+    broken(Broken::SkippedSync);
+}
+
+#[test]
+fn a_snapshot_that_is_not_flushed_is_found() {
+    broken(Broken::UnflushedSnapshot);
+}
+
+#[test]
+fn a_node_id_that_is_used_again_is_found() {
+    broken(Broken::ReusedNodeId);
+}
+
+#[test]
+fn an_apply_that_differs_is_found() {
+    broken(Broken::UnstableApply);
+}
+
+fn broken(broken: Broken) {
+    let options = Options {
+        broken: Some(broken),
+        ..Options::default()
+    };
+    found_soon(&format!("{broken:?}"), options);
+}
+
+#[cfg(feature = "sabotage")]
+mod sabotage {
+    use eunoe_types::sabotage::Sabotage;
+
+    use super::*;
+
+    fn sabotaged(sabotage: Sabotage) {
+        let options = Options {
+            sabotage: Some(sabotage),
+            ..Options::default()
+        };
+        found_soon(&format!("{sabotage:?}"), options);
+    }
+
+    #[test]
+    fn an_answer_before_the_commit_is_found() {
+        sabotaged(Sabotage::AckBeforeCommit);
+    }
+
+    #[test]
+    fn a_stale_read_is_found() {
+        sabotaged(Sabotage::StaleRead);
+    }
+
+    #[test]
+    fn a_skipped_control_barrier_is_found() {
+        sabotaged(Sabotage::SkipControlBarrier);
+    }
+
+    #[test]
+    fn a_lease_without_a_round_is_found() {
+        sabotaged(Sabotage::LeaseWithoutRound);
+    }
+
+    #[test]
+    fn an_effect_of_an_entry_rather_than_of_the_state_is_found() {
+        sabotaged(Sabotage::EffectOnEntry);
+    }
+}
