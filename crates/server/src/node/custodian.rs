@@ -180,7 +180,8 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
                 }
             }
             // Its own list is what a vault is believed: what is destroyed later is in it still.
-            let is_clean = destroyed == 0 || vault.list()?.iter().all(|slot| is_needed(*slot, &epoch, current));
+            let is_clean =
+                destroyed == 0 || vault.list()?.iter().all(|slot| is_needed(*slot, &epoch, current));
             Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
         })
         .await??;

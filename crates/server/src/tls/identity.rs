@@ -78,11 +78,14 @@ impl ClientConnection {
 }
 
 impl ClientIdentity {
-    /// What tells two people apart, where something takes two: callers of one role are one person to the cluster unless
-    /// their tokens name them.
+    /// What tells two people apart, where something takes two. Whom a token names is one person, whatever its role:
+    /// several roles of one person must not become two people. Certificates name roles only, so that two of one role
+    /// are one person to the cluster.
     pub fn person(&self) -> String {
-        let subject = self.subject.as_deref().unwrap_or_default();
-        format!("{}/{subject}", self.role.name())
+        match &self.subject {
+            Some(subject) => format!("person/{subject}"),
+            None => format!("role/{}", self.role.name()),
+        }
     }
 }
 
@@ -230,6 +233,24 @@ mod tests {
 
     fn read_node(uri: &str) -> Result<(Site, NodeId), IdentityError> {
         node_of(uri, REALM)
+    }
+
+    #[test]
+    fn one_person_in_two_roles_is_one_person() {
+        let named = |role, subject: Option<&str>| ClientIdentity {
+            tenant: TenantScope::Any,
+            until: None,
+            role,
+            subject: subject.map(str::to_owned),
+        };
+        let dpo = named(Role::Dpo, Some("a"));
+        assert_eq!(dpo.person(), named(Role::Platform, Some("a")).person());
+        assert_ne!(dpo.person(), named(Role::Dpo, Some("b")).person());
+        assert_ne!(dpo.person(), named(Role::Dpo, None).person());
+        assert_ne!(
+            named(Role::Dpo, None).person(),
+            named(Role::Platform, None).person()
+        );
     }
 
     #[test]

@@ -72,6 +72,10 @@ fn has_reason(
     }
 }
 
+/// A node that is cut off does not hear of a fence: until its key lease is over it takes appends that nobody will read.
+/// The lease of simulated nodes, in ticks.
+const DEAF_MAX: Tick = 5_000;
+
 fn accepted(facts: &Facts<'_>, attempts: &Attempts<'_>, found: &mut Vec<Violation>) {
     for (append, ack) in facts.acks() {
         let body = facts.bodies.get(&append.asked.text);
@@ -80,9 +84,11 @@ fn accepted(facts: &Facts<'_>, attempts: &Attempts<'_>, found: &mut Vec<Violatio
             let what = format!("the ack of place {} of {}", ack.seq, facts.chat);
             found.push(Violation::new(Kind::ErasedWithoutReason, what, &[append.call]));
         }
-        let dead = attempts
-            .whole(facts)
-            .find(|attempt| attempt.since().is_some_and(|since| since < append.call.begun));
+        let dead = attempts.whole(facts).find(|attempt| {
+            attempt
+                .since()
+                .is_some_and(|since| since + DEAF_MAX < append.call.begun)
+        });
         if let Some(attempt) = dead {
             let what = format!("place {} of {}", ack.seq, facts.chat);
             let calls: Vec<&Call> = [attempt.asked, append.call]

@@ -28,26 +28,13 @@ const PAGE: usize = 20;
 
 /// One client.
 #[derive(Clone)]
-pub struct Asker {
+pub(super) struct Asker {
     /// Which.
-    pub client: Client,
+    pub(super) client: Client,
     /// The network.
-    pub net: Net,
+    pub(super) net: Net,
     /// What all clients know.
-    pub ledger: Ledger,
-}
-
-/// What an answer means to whoever reads the history.
-fn outcome<T>(answer: &Result<Option<ApiResult<T>>, TransportError>) -> Outcome {
-    match answer {
-        Ok(Some(Ok(_))) => unreachable!("an answer is told by its reply"),
-        Ok(Some(Err(error))) => failed(error),
-        // Nobody serves there: it was never taken.
-        Ok(None) | Err(TransportError::Unreachable | TransportError::Refused) => {
-            Outcome::Refused(Refusal::Unavailable)
-        }
-        Err(TransportError::Broken | TransportError::Timeout) => Outcome::Unknown,
-    }
+    pub(super) ledger: Ledger,
 }
 
 fn failed(error: &ApiError) -> Outcome {
@@ -68,6 +55,24 @@ impl Asker {
         (CLIENTS, Host(u64::from(node.0)))
     }
 
+    /// What an answer means to whoever reads the history.
+    fn outcome<T>(&self, answer: &Result<Option<ApiResult<T>>, TransportError>) -> Outcome {
+        match answer {
+            Ok(Some(Ok(_))) => unreachable!("an answer is told by its reply"),
+            Ok(Some(Err(error))) => {
+                if error.reason == "NODE_SEALED" {
+                    self.net.count(Event::WithoutKeys);
+                }
+                failed(error)
+            }
+            // Nobody serves there: it was never taken.
+            Ok(None) | Err(TransportError::Unreachable | TransportError::Refused) => {
+                Outcome::Refused(Refusal::Unavailable)
+            }
+            Err(TransportError::Broken | TransportError::Timeout) => Outcome::Unknown,
+        }
+    }
+
     /// Asks the edge of a node. `None`: it serves nobody.
     async fn ask<T, F>(&self, node: Node, serve: F) -> Result<Option<ApiResult<T>>, TransportError>
     where
@@ -85,7 +90,7 @@ impl Asker {
     }
 
     /// Creates a conversation.
-    pub async fn create(&self, node: Node, create: Create) -> Outcome {
+    pub(super) async fn create(&self, node: Node, create: Create) -> Outcome {
         let call = self
             .ledger
             .begin(self.client, node, Operation::Create(create.clone()));
@@ -106,14 +111,14 @@ impl Asker {
                 self.ledger.book().chats.insert(create.chat, known);
                 Outcome::Ok(Reply::Created)
             }
-            other => outcome(other),
+            other => self.outcome(other),
         };
         self.ledger.end(call, outcome.clone());
         outcome
     }
 
     /// Closes a conversation.
-    pub async fn close(&self, node: Node, chat: &Known) -> Outcome {
+    pub(super) async fn close(&self, node: Node, chat: &Known) -> Outcome {
         let call = self
             .ledger
             .begin(self.client, node, Operation::Close(chat.create.chat));
@@ -125,14 +130,14 @@ impl Asker {
             .await;
         let outcome = match &answer {
             Ok(Some(Ok(_))) => Outcome::Ok(Reply::Closed),
-            other => outcome(other),
+            other => self.outcome(other),
         };
         self.ledger.end(call, outcome.clone());
         outcome
     }
 
     /// Appends a message.
-    pub async fn append(&self, node: Node, chat: &Known, append: Append) -> Outcome {
+    pub(super) async fn append(&self, node: Node, chat: &Known, append: Append) -> Outcome {
         let call = self
             .ledger
             .begin(self.client, node, Operation::Append(append.clone()));
@@ -151,7 +156,7 @@ impl Asker {
             .await;
         let outcome = match &answer {
             Ok(Some(Ok(ack))) => Outcome::Ok(Reply::Appended(self.appended(append.chat, ack))),
-            other => outcome(other),
+            other => self.outcome(other),
         };
         self.ledger.end(call, outcome.clone());
         outcome
@@ -174,7 +179,7 @@ impl Asker {
     }
 
     /// Reads a page.
-    pub async fn read(&self, node: Node, chat: &Known, start: PageStart, backward: bool) -> Outcome {
+    pub(super) async fn read(&self, node: Node, chat: &Known, start: PageStart, backward: bool) -> Outcome {
         let from = match &start {
             PageStart::Seq(seq) => seq.0.max(1),
             PageStart::Token(_) => chat.page.as_ref().map_or(1, |(_, from)| *from),
@@ -199,7 +204,7 @@ impl Asker {
             .await;
         let outcome = match &answer {
             Ok(Some(Ok(page))) => Outcome::Ok(Reply::Page(self.page(chat.create.chat, page, from, backward))),
-            other => outcome(other),
+            other => self.outcome(other),
         };
         self.ledger.end(call, outcome.clone());
         outcome
@@ -227,7 +232,14 @@ impl Asker {
     }
 
     /// Follows a conversation until so many events came, or until `patience` is over.
-    pub async fn tail(&self, node: Node, chat: &Known, start: TailStart, events: usize, patience: Duration) {
+    pub(super) async fn tail(
+        &self,
+        node: Node,
+        chat: &Known,
+        start: TailStart,
+        events: usize,
+        patience: Duration,
+    ) {
         let operation = Operation::Tail {
             chat: chat.create.chat,
             start,
@@ -261,14 +273,11 @@ impl Asker {
         };
         let nothing = futures::stream::pending().boxed();
         let opened = open(&self.net, Self::way(node), TIMEOUT, nothing, serve).await;
-        let mut stream = match opened {
-            Ok(stream) => stream,
-            Err(_) => {
-                let mut said = refusal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let outcome = said.take().unwrap_or(Outcome::Refused(Refusal::Unavailable));
-                self.ledger.end(call_id, outcome);
-                return;
-            }
+        let Ok(mut stream) = opened else {
+            let mut said = refusal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let outcome = said.take().unwrap_or(Outcome::Refused(Refusal::Unavailable));
+            self.ledger.end(call_id, outcome);
+            return;
         };
         self.ledger.end(call_id, Outcome::Ok(Reply::Tailing));
         let following = async {
@@ -323,7 +332,7 @@ impl Asker {
     }
 
     /// Asks for an erasure, as `person`.
-    pub async fn erase(
+    pub(super) async fn erase(
         &self,
         node: Node,
         (tenant, erase): (Tenant, Erase),
@@ -353,7 +362,7 @@ impl Asker {
             .await;
         let outcome = match &answer {
             Ok(Some(Ok((view, _)))) => self.erasure(tenant, view),
-            other => outcome(other),
+            other => self.outcome(other),
         };
         if let Outcome::Ok(Reply::Erasure(shown)) = &outcome {
             self.ledger.book().erased.insert(erase.target, shown.id);
@@ -363,7 +372,7 @@ impl Asker {
     }
 
     /// Looks at an erasure.
-    pub async fn look(&self, node: Node, number: ErasureNo) -> Outcome {
+    pub(super) async fn look(&self, node: Node, number: ErasureNo) -> Outcome {
         let (tenant, id): (Tenant, ErasureId) = self.ledger.book().erasure(number);
         let call = self.ledger.begin(self.client, node, Operation::Look(number));
         let answer = self
@@ -373,7 +382,7 @@ impl Asker {
             .await;
         let outcome = match &answer {
             Ok(Some(Ok(view))) => self.erasure(tenant, view),
-            other => outcome(other),
+            other => self.outcome(other),
         };
         self.ledger.end(call, outcome.clone());
         outcome

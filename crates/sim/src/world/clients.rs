@@ -26,7 +26,7 @@ const CHATS: u32 = 6;
 const ATTEMPTS_MAX: usize = 60;
 
 /// A client with its own chance.
-pub struct Habit {
+pub(super) struct Habit {
     asker: Asker,
     random: SmallRng,
     nodes: Vec<Node>,
@@ -35,7 +35,7 @@ pub struct Habit {
 
 impl Habit {
     /// A client.
-    pub fn new(asker: Asker, seed: u64, nodes: Vec<Node>, stop: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(asker: Asker, seed: u64, nodes: Vec<Node>, stop: Arc<AtomicBool>) -> Self {
         Self {
             asker,
             random: SmallRng::seed_from_u64(seed),
@@ -54,7 +54,7 @@ impl Habit {
     }
 
     /// Creates the conversations that a world begins with.
-    pub async fn begin(mut self) {
+    pub(super) async fn begin(mut self) {
         for number in 0..CHATS {
             let tenant = Tenant(number % TENANTS);
             let profile = match number / TENANTS {
@@ -81,14 +81,14 @@ impl Habit {
             let node = self.node();
             match self.asker.create(node, create.clone()).await {
                 Outcome::Unknown | Outcome::Refused(Refusal::Unavailable) => self.pause(50..400).await,
-                _ => break,
+                Outcome::Pending | Outcome::Ok(_) | Outcome::Refused(_) => break,
             }
         }
         self.asker.ledger.book().creating.remove(&create.chat);
     }
 
     /// Does one thing after the other until it is told to stop.
-    pub async fn live(mut self) {
+    pub(super) async fn live(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
             self.pause(0..120).await;
             let Some(chat) = self.chat() else {
@@ -142,7 +142,7 @@ impl Habit {
                 Outcome::Unknown => unknown = true,
                 Outcome::Refused(Refusal::Unavailable) if unknown || attempt < 3 => {}
                 Outcome::Ok(_) => return self.repeat(chat, append).await,
-                _ => return,
+                Outcome::Pending | Outcome::Refused(_) => return,
             }
             if self.stop.load(Ordering::Relaxed) || self.random.random_range(0..8) == 0 {
                 return;
@@ -248,7 +248,7 @@ impl Habit {
                 let node = self.node();
                 match self.asker.erase(node, (tenant, erase), id, person, urgent).await {
                     Outcome::Unknown | Outcome::Refused(Refusal::Unavailable) => self.pause(50..400).await,
-                    _ => break,
+                    Outcome::Pending | Outcome::Ok(_) | Outcome::Refused(_) => break,
                 }
                 if self.stop.load(Ordering::Relaxed) {
                     return;
@@ -269,7 +269,7 @@ impl Habit {
 }
 
 /// After all faults: everything that was known can be asked on every node, and erasures come to their end.
-pub async fn look_around(asker: Asker, nodes: Vec<Node>) {
+pub(super) async fn look_around(asker: Asker, nodes: Vec<Node>) {
     let chats: Vec<(Chat, Known)> = {
         let book = asker.ledger.book();
         book.chats

@@ -18,15 +18,15 @@ const BOOT_MS: u64 = 1_000_000;
 
 /// How a host's clocks differ from the world's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Skew {
+pub(super) struct Skew {
     /// The time of day is off by so much, in ms.
-    pub day_ms: i64,
+    pub(super) day_ms: i64,
     /// The clock of leases is faster (or slower) by so many millionths.
-    pub drift_millionths: i64,
+    pub(super) drift_millionths: i64,
 }
 
 /// The clocks of all hosts. Which one counts is said before a host runs.
-pub struct Clocks {
+pub(super) struct Clocks {
     now: Cell<Micros>,
     current: Cell<Host>,
     skews: RefCell<BTreeMap<Host, Skew>>,
@@ -35,7 +35,7 @@ pub struct Clocks {
 
 impl Clocks {
     /// Clocks that nodes of this thread read from now on, until the value is dropped.
-    pub fn begin(seed: u64) -> Installed {
+    pub(super) fn begin(seed: u64) -> Installed {
         let clocks = Rc::new(Self {
             now: Cell::new(0),
             current: Cell::new(super::net::CLIENTS),
@@ -47,13 +47,13 @@ impl Clocks {
     }
 
     /// What runs next, and the world's time.
-    pub fn turn(&self, host: Host, now: Micros) {
+    pub(super) fn turn(&self, host: Host, now: Micros) {
         self.current.set(host);
         self.now.set(now);
     }
 
     /// Changes a host's clocks.
-    pub fn change(&self, host: Host, change: impl FnOnce(&mut Skew)) {
+    pub(super) fn change(&self, host: Host, change: impl FnOnce(&mut Skew)) {
         change(self.skews.borrow_mut().entry(host).or_default());
     }
 
@@ -64,7 +64,7 @@ impl Clocks {
 }
 
 /// Clocks in use.
-pub struct Installed(Rc<Clocks>);
+pub(super) struct Installed(Rc<Clocks>);
 
 impl std::ops::Deref for Installed {
     type Target = Clocks;

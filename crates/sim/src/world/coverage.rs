@@ -76,8 +76,6 @@ events! {
     LeaderChanged "a change of leaders";
     /// A snapshot was installed on another node.
     SnapshotSent "a snapshot sent and installed";
-    /// A node started with a state behind its log.
-    Replayed "a log replayed after a start";
     /// An erasure was fenced.
     Fenced "an erasure fenced";
     /// An erasure was rekeyed.
@@ -86,8 +84,8 @@ events! {
     Destroyed "an erasure destroyed in full";
     /// A tail was reset by an erasure.
     TailReset "a tail reset by an erasure";
-    /// A lease ran out.
-    LeaseOver "a lease that ran out";
+    /// A node refused because it had no keys, or no lease on them.
+    WithoutKeys "a call refused for want of keys or of a lease";
     /// A call's outcome was unknown and it was sent again.
     SentAgain "a call sent again with its request id";
     /// And was answered as a repetition.

@@ -17,24 +17,24 @@ const SYNC_MAX: Micros = 3_000;
 const SLOW_SYNC_MAX: Micros = 400_000;
 
 /// The engines of one node.
-pub struct Disk {
+pub(super) struct Disk {
     /// The log of all groups.
-    pub log: MemLog,
+    pub(super) log: MemLog,
     /// Their states.
-    pub states: Arc<MemStates>,
+    pub(super) states: Arc<MemStates>,
     /// The vault.
-    pub vault: Arc<MemVault>,
+    pub(super) vault: Arc<MemVault>,
     /// Whether the node ran here before.
-    pub claimed: Arc<AtomicBool>,
+    pub(super) claimed: Arc<AtomicBool>,
     /// Whether syncs take long.
-    pub slow: bool,
+    pub(super) slow: bool,
     /// When the sync under way ends, and how many calls it has.
     sync: Option<(Micros, usize)>,
 }
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crash {
+pub(super) enum Crash {
     /// It is killed: what it wrote is in the hands of the system.
     Killed,
     /// The machine loses its power: what was not synced may be lost, from the end.
@@ -43,7 +43,7 @@ pub enum Crash {
 
 impl Disk {
     /// An empty disk; snapshots go to `directory`.
-    pub fn new(directory: &Path) -> Self {
+    pub(super) fn new(directory: &Path) -> Self {
         let log = MemLog::new();
         log.hold();
         Self {
@@ -57,7 +57,7 @@ impl Disk {
     }
 
     /// Ends the sync that is due, and begins the next one.
-    pub fn step(&mut self, now: Micros, random: &mut SmallRng) {
+    pub(super) fn step(&mut self, now: Micros, random: &mut SmallRng) {
         if let Some((_, calls)) = self.sync.take_if(|(due, _)| *due <= now) {
             self.log.sync(calls);
         }
@@ -68,7 +68,7 @@ impl Disk {
     }
 
     /// What is left when the process ends. Says how many calls to the log were lost.
-    pub fn crash(&mut self, how: Crash, random: &mut SmallRng) -> usize {
+    pub(super) fn crash(&mut self, how: Crash, random: &mut SmallRng) -> usize {
         let waiting = self.log.waiting();
         let kept = match how {
             Crash::Killed => waiting,
@@ -84,7 +84,7 @@ impl Disk {
     }
 
     /// Faults are over.
-    pub fn recover(&mut self) {
+    pub(super) fn recover(&mut self) {
         self.slow = false;
         self.log.fail_reads(false);
         self.states.fail_commits(false);
@@ -94,7 +94,7 @@ impl Disk {
     }
 
     /// Whether the node ran here before.
-    pub fn is_claimed(&self) -> bool {
+    pub(super) fn is_claimed(&self) -> bool {
         self.claimed.load(Ordering::Relaxed)
     }
 }

@@ -14,32 +14,32 @@ use crate::history::{
 };
 
 /// Microseconds of a tick.
-pub const TICK: u64 = 1_000;
+pub(super) const TICK: u64 = 1_000;
 
 /// A conversation that exists.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub(super) struct Known {
     /// What it was created as.
-    pub create: Create,
+    pub(super) create: Create,
     /// Its id.
-    pub id: ConversationId,
+    pub(super) id: ConversationId,
     /// A token of a page, and where that page begins.
-    pub page: Option<(String, Seq)>,
+    pub(super) page: Option<(String, Seq)>,
     /// A resume point: the message before it, and when it was given.
-    pub position: Option<(String, Seq, Tick)>,
+    pub(super) position: Option<(String, Seq, Tick)>,
 }
 
 /// What clients share.
 #[derive(Default)]
-pub struct Book {
+pub(super) struct Book {
     /// What they saw.
-    pub history: History,
+    pub(super) history: History,
     /// Conversations that were created.
-    pub chats: BTreeMap<Chat, Known>,
+    pub(super) chats: BTreeMap<Chat, Known>,
     /// Conversations that are being created: nobody erases what they need meanwhile.
-    pub creating: BTreeMap<Chat, Create>,
+    pub(super) creating: BTreeMap<Chat, Create>,
     /// What somebody asked to erase.
-    pub erased: BTreeMap<Target, ErasureNo>,
+    pub(super) erased: BTreeMap<Target, ErasureNo>,
     erasures: BTreeMap<ErasureNo, (Tenant, ErasureId)>,
     chats_named: u32,
     requests: u32,
@@ -47,13 +47,13 @@ pub struct Book {
 
 impl Book {
     /// A name that no conversation had before.
-    pub fn new_chat(&mut self) -> Chat {
+    pub(super) fn new_chat(&mut self) -> Chat {
         self.chats_named += 1;
         Chat(self.chats_named)
     }
 
     /// A request id and a text that nobody used before.
-    pub fn new_request(&mut self) -> (Request, Text) {
+    pub(super) fn new_request(&mut self) -> (Request, Text) {
         self.requests += 1;
         (Request(self.requests), Text(self.requests))
     }
@@ -72,17 +72,17 @@ impl Book {
     }
 
     /// What the server calls an erasure.
-    pub fn erasure(&self, number: ErasureNo) -> (Tenant, ErasureId) {
+    pub(super) fn erasure(&self, number: ErasureNo) -> (Tenant, ErasureId) {
         self.erasures[&number]
     }
 
     /// All erasures.
-    pub fn erasures(&self) -> Vec<ErasureNo> {
+    pub(super) fn erasures(&self) -> Vec<ErasureNo> {
         self.erasures.keys().copied().collect()
     }
 
     /// An erasure as it was shown.
-    pub fn shown(&mut self, tenant: Tenant, view: &ErasureView) -> Erasure {
+    pub(super) fn shown(&mut self, tenant: Tenant, view: &ErasureView) -> Erasure {
         let row = &view.row;
         let (step, rekeyed, destroyed) = match row.state {
             ErasureState::Requested => (Step::Requested, None, None),
@@ -103,14 +103,14 @@ impl Book {
 
 /// The book, and the clock that it is kept by. Clones share it.
 #[derive(Clone)]
-pub struct Ledger {
+pub(super) struct Ledger {
     net: Net,
     book: Arc<Mutex<Book>>,
 }
 
 impl Ledger {
     /// An empty book.
-    pub fn new(net: Net) -> Self {
+    pub(super) fn new(net: Net) -> Self {
         Self {
             net,
             book: Arc::default(),
@@ -118,35 +118,35 @@ impl Ledger {
     }
 
     /// The book.
-    pub fn book(&self) -> MutexGuard<'_, Book> {
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The present tick.
-    pub fn now(&self) -> Tick {
+    pub(super) fn now(&self) -> Tick {
         self.net.now() / TICK
     }
 
     /// A call is sent.
-    pub fn begin(&self, client: Client, node: Node, operation: Operation) -> CallId {
+    pub(super) fn begin(&self, client: Client, node: Node, operation: Operation) -> CallId {
         let now = self.now();
         self.book().history.begin(now, client, node, operation)
     }
 
     /// It was answered.
-    pub fn end(&self, call: CallId, outcome: Outcome) {
+    pub(super) fn end(&self, call: CallId, outcome: Outcome) {
         let now = self.now();
         self.book().history.end(call, now, outcome);
     }
 
     /// A tail told something.
-    pub fn tail_event(&self, call: CallId, event: TailEvent) {
+    pub(super) fn tail_event(&self, call: CallId, event: TailEvent) {
         let now = self.now();
         self.book().history.tail_event(call, now, event);
     }
 
     /// A tail ended.
-    pub fn tail_end(&self, call: CallId, end: TailEnd) {
+    pub(super) fn tail_end(&self, call: CallId, end: TailEnd) {
         let now = self.now();
         self.book().history.tail_end(call, now, end);
     }

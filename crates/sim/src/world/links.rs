@@ -25,14 +25,14 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A node's links to the others.
 #[derive(Clone)]
-pub struct Links {
+pub(super) struct Links {
     net: Net,
     own: NodeId,
 }
 
 impl Links {
     /// The links of `own`.
-    pub fn new(net: Net, own: NodeId) -> Self {
+    pub(super) fn new(net: Net, own: NodeId) -> Self {
         Self { net, own }
     }
 

@@ -9,20 +9,20 @@ use eunoe_types::TenantId;
 use crate::history::{Create, Person, Profile, Request, Row, Shown, Tenant, Text};
 
 /// What everything is stored and read for.
-pub const PURPOSE: &str = "support";
+pub(super) const PURPOSE: &str = "support";
 
 /// A tenant's id.
-pub fn tenant(tenant: Tenant) -> TenantId {
+pub(super) fn tenant(tenant: Tenant) -> TenantId {
     TenantId::new(&format!("t{}", tenant.0)).expect("a tenant's name")
 }
 
 /// A person's reference.
-pub fn reference(person: Person) -> String {
+pub(super) fn reference(person: Person) -> String {
     format!("person-{}", person.0)
 }
 
 /// A person as a caller names it.
-pub fn person(person: Person) -> Named {
+pub(super) fn person(person: Person) -> Named {
     Named {
         subject: reference(person),
         kind: ParticipantKind::Visitor,
@@ -35,12 +35,12 @@ fn number(text: &str, prefix: &str) -> u32 {
 }
 
 /// A request id.
-pub fn request(request: Request) -> String {
+pub(super) fn request(request: Request) -> String {
     format!("request-{}", request.0)
 }
 
 /// A message's content.
-pub fn part(text: Text, about: &[Person]) -> PartInput {
+pub(super) fn part(text: Text, about: &[Person]) -> PartInput {
     PartInput {
         content: PartContent::Text(format!("text-{}", text.0)),
         about: about.iter().map(|person| reference(*person)).collect(),
@@ -48,7 +48,7 @@ pub fn part(text: Text, about: &[Person]) -> PartInput {
 }
 
 /// A conversation to create, under a name of its own.
-pub fn conversation(create: &Create) -> NewConversation {
+pub(super) fn conversation(create: &Create) -> NewConversation {
     let (profile, participants) = match create.profile {
         Profile::Support(principal) => (Owner::Support, vec![person(principal)]),
         Profile::Peer => (Owner::Peer, Vec::new()),
@@ -71,7 +71,7 @@ fn author(author: &ParticipantView) -> Option<Person> {
 }
 
 /// A message as it was shown.
-pub fn row(message: &MessageView) -> Row {
+pub(super) fn row(message: &MessageView) -> Row {
     let content = message.parts.first().map(|part| part.content.clone());
     let shown = match content {
         Some(Opened::Ok(PartContent::Text(text))) => Shown::Text(Text(number(&text, "text-"))),

@@ -9,7 +9,7 @@ use super::settings::LEASE_S;
 use super::{World, membership};
 
 /// A millisecond of the world's clock.
-pub const MS: Micros = 1_000;
+pub(super) const MS: Micros = 1_000;
 /// Pauses between one fault and the next.
 const PAUSE: std::ops::Range<Micros> = 200 * MS..1_500 * MS;
 /// How long most faults last.
@@ -17,7 +17,7 @@ const LAST: std::ops::Range<Micros> = 200 * MS..3_000 * MS;
 
 /// What ends a fault.
 #[derive(Clone, Copy, Debug)]
-pub enum Cure {
+pub(super) enum Cure {
     /// A link opens.
     Open(Host, Host),
     /// The weather is fair again.
@@ -29,7 +29,7 @@ pub enum Cure {
 }
 
 /// What will happen.
-pub struct Plan {
+pub(super) struct Plan {
     next: Micros,
     cures: Vec<(Micros, Cure)>,
 }
@@ -49,12 +49,12 @@ impl Plan {
     }
 
     /// Things go wrong from `now` on.
-    pub fn begin(&mut self, now: Micros) {
+    pub(super) fn begin(&mut self, now: Micros) {
         self.next = now;
     }
 
     /// Forgets everything that is to come.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.cures.clear();
         self.next = Micros::MAX;
     }

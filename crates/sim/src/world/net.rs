@@ -14,28 +14,28 @@ use super::coverage::{Coverage, Event};
 
 /// A host: a node, or where the clients are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Host(pub u64);
+pub(super) struct Host(pub u64);
 
 /// Where all clients are.
-pub const CLIENTS: Host = Host(0);
+pub(super) const CLIENTS: Host = Host(0);
 
 /// Microseconds of the world's clock.
-pub type Micros = u64;
+pub(super) type Micros = u64;
 
 /// A process that runs on a host, as a parcel meets it.
 #[derive(Clone)]
-pub struct Process {
+pub(super) struct Process {
     /// Its runtime.
-    pub runtime: tokio::runtime::Handle,
+    pub(super) runtime: tokio::runtime::Handle,
     /// The node in it; none where the clients are.
-    pub core: Option<Core>,
+    pub(super) core: Option<Core>,
     /// What serves clients, once it does.
-    pub edge: Arc<Mutex<Option<eunoe_server::edge::Edge>>>,
+    pub(super) edge: Arc<Mutex<Option<eunoe_server::edge::Edge>>>,
 }
 
 impl Process {
     /// What serves clients here, once it does.
-    pub fn edge(&self) -> Option<eunoe_server::edge::Edge> {
+    pub(super) fn edge(&self) -> Option<eunoe_server::edge::Edge> {
         self.edge.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -45,7 +45,7 @@ type Arrival = Box<dyn FnOnce(Option<&Process>) + Send>;
 
 /// How a link is, in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
+pub(super) enum Link {
     /// Parcels arrive.
     Open,
     /// Parcels are lost; streams stand still.
@@ -56,19 +56,19 @@ pub enum Link {
 
 /// What parcels suffer.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
+pub(super) struct Weather {
     /// The shortest way, in µs.
-    pub delay_min: Micros,
+    pub(super) delay_min: Micros,
     /// The longest way of most, in µs.
-    pub delay_max: Micros,
+    pub(super) delay_max: Micros,
     /// One in so many takes up to a hundred times as long; 0: none.
-    pub late_one_in: u32,
+    pub(super) late_one_in: u32,
     /// One in so many is lost; 0: none.
-    pub lost_one_in: u32,
+    pub(super) lost_one_in: u32,
 }
 
 /// Everything is quick and nothing is lost.
-pub const FAIR: Weather = Weather {
+pub(super) const FAIR: Weather = Weather {
     delay_min: 100,
     delay_max: 900,
     late_one_in: 0,
@@ -100,11 +100,11 @@ struct State {
 
 /// The network. Clones are the same.
 #[derive(Clone)]
-pub struct Net(Arc<Mutex<State>>);
+pub(super) struct Net(Arc<Mutex<State>>);
 
 impl Net {
     /// A network in fair weather, without hosts.
-    pub fn new(seed: u64, coverage: Coverage) -> Self {
+    pub(super) fn new(seed: u64, coverage: Coverage) -> Self {
         Self(Arc::new(Mutex::new(State {
             now: 0,
             random: SmallRng::seed_from_u64(seed),
@@ -124,17 +124,17 @@ impl Net {
     }
 
     /// Something happened.
-    pub fn count(&self, event: Event) {
+    pub(super) fn count(&self, event: Event) {
         self.lock().coverage.count(event);
     }
 
     /// The world's clock.
-    pub fn now(&self) -> Micros {
+    pub(super) fn now(&self) -> Micros {
         self.lock().now
     }
 
     /// A process runs on `host` from now on, or none does.
-    pub fn set_process(&self, host: Host, process: Option<Process>) {
+    pub(super) fn set_process(&self, host: Host, process: Option<Process>) {
         let mut state = self.lock();
         match process {
             Some(process) => state.processes.insert(host, process),
@@ -143,12 +143,12 @@ impl Net {
     }
 
     /// Makes the weather of all links.
-    pub fn set_weather(&self, weather: Weather) {
+    pub(super) fn set_weather(&self, weather: Weather) {
         self.lock().weather = weather;
     }
 
     /// Sets a link in one direction.
-    pub fn set_link(&self, from: Host, to: Host, link: Link) {
+    pub(super) fn set_link(&self, from: Host, to: Host, link: Link) {
         let mut state = self.lock();
         if link == Link::Open {
             state.links.remove(&(from, to));
@@ -167,7 +167,7 @@ impl Net {
     }
 
     /// Opens all links.
-    pub fn open_all(&self) {
+    pub(super) fn open_all(&self) {
         let shut: BTreeSet<(Host, Host)> = self.lock().links.keys().copied().collect();
         for (from, to) in shut {
             self.set_link(from, to, Link::Open);
@@ -175,7 +175,7 @@ impl Net {
     }
 
     /// Sends a parcel.
-    pub fn send(&self, from: Host, to: Host, arrival: impl FnOnce(Option<&Process>) + Send + 'static) {
+    pub(super) fn send(&self, from: Host, to: Host, arrival: impl FnOnce(Option<&Process>) + Send + 'static) {
         let mut state = self.lock();
         let delay = state.delay();
         let at = state.now + delay;
@@ -195,7 +195,7 @@ impl Net {
     }
 
     /// Sends a parcel that must not overtake the one that was sent before with the same `last`.
-    pub fn send_after(
+    pub(super) fn send_after(
         &self,
         from: Host,
         to: Host,
@@ -215,7 +215,7 @@ impl Net {
     }
 
     /// Moves the clock to `now`, and lets everything arrive that is due.
-    pub fn advance(&self, now: Micros) {
+    pub(super) fn advance(&self, now: Micros) {
         self.lock().now = now;
         loop {
             let mut state = self.lock();

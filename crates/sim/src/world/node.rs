@@ -19,15 +19,15 @@ use super::net::{Host, Micros, Net, Process};
 use super::settings;
 
 /// A node, running or not.
-pub struct Node {
+pub(super) struct Node {
     /// Its id.
-    pub id: NodeId,
+    pub(super) id: NodeId,
     /// Its configuration.
-    pub config: Config,
+    pub(super) config: Config,
     /// What outlives its processes.
-    pub disk: Disk,
+    pub(super) disk: Disk,
     /// Until when it stands still.
-    pub paused: Option<Micros>,
+    pub(super) paused: Option<Micros>,
     life: Option<Life>,
     /// How far behind the world its runtime is.
     behind: Micros,
@@ -42,16 +42,16 @@ struct Life {
 
 /// What nodes are made of beside their disk.
 #[derive(Clone)]
-pub struct Machines {
+pub(super) struct Machines {
     /// Of the control group.
-    pub control: Arc<dyn Machine>,
+    pub(super) control: Arc<dyn Machine>,
     /// Of data groups.
-    pub data: Arc<dyn Machine>,
+    pub(super) data: Arc<dyn Machine>,
 }
 
 impl Node {
     /// A node that never ran.
-    pub fn new(config: Config, disk: Disk) -> Self {
+    pub(super) fn new(config: Config, disk: Disk) -> Self {
         Self {
             id: config.node_id,
             config,
@@ -63,39 +63,39 @@ impl Node {
     }
 
     /// Where it is.
-    pub fn host(&self) -> Host {
+    pub(super) fn host(&self) -> Host {
         Host(self.id.0)
     }
 
     /// Whether a process runs.
-    pub fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.life.is_some()
     }
 
     /// The node in the process that runs.
-    pub fn core(&self) -> Option<&Core> {
+    pub(super) fn core(&self) -> Option<&Core> {
         self.life.as_ref().map(|life| &life.core)
     }
 
     /// Whether it serves clients.
-    pub fn serves(&self) -> bool {
+    pub(super) fn serves(&self) -> bool {
         self.life
             .as_ref()
             .is_some_and(|life| lock(&life.process.edge).is_some())
     }
 
     /// How far the process is, for people.
-    pub fn health(&self) -> Option<String> {
+    pub(super) fn health(&self) -> Option<String> {
         Some(format!("{:?}", self.core()?.health()))
     }
 
     /// Why the process must not go on, if it says so.
-    pub fn unfit(&self) -> Option<String> {
+    pub(super) fn unfit(&self) -> Option<String> {
         lock(&self.life.as_ref()?.unfit).clone()
     }
 
     /// Starts a process. Why it does not start is what [`Node::unfit`] says then.
-    pub fn start(&mut self, net: &Net, machines: &Machines) {
+    pub(super) fn start(&mut self, net: &Net, machines: &Machines) {
         let runtime = settings::runtime();
         let links = Arc::new(Links::new(net.clone(), self.id));
         let claimed = Arc::clone(&self.disk.claimed);
@@ -142,7 +142,7 @@ impl Node {
     }
 
     /// Ends the process, at once. Says how many calls to its log were lost.
-    pub fn crash(&mut self, net: &Net, how: Crash, random: &mut rand::rngs::SmallRng) -> usize {
+    pub(super) fn crash(&mut self, net: &Net, how: Crash, random: &mut rand::rngs::SmallRng) -> usize {
         net.set_process(self.host(), None);
         self.paused = None;
         let lost = self.disk.crash(how, random);
@@ -152,7 +152,7 @@ impl Node {
     }
 
     /// Runs for a step of the world's time, unless it stands still.
-    pub fn step(&mut self, now: Micros, step: Micros) {
+    pub(super) fn step(&mut self, now: Micros, step: Micros) {
         let Some(life) = &self.life else { return };
         if self.paused.is_some_and(|until| now < until) {
             self.behind += step;
@@ -169,13 +169,13 @@ impl Node {
     }
 
     /// Lets its disk end and begin what is due.
-    pub fn sync(&mut self, now: Micros, random: &mut rand::rngs::SmallRng) {
+    pub(super) fn sync(&mut self, now: Micros, random: &mut rand::rngs::SmallRng) {
         let _within = self.life.as_ref().map(|life| life.runtime.enter());
         self.disk.step(now, random);
     }
 
     /// Where its runtime's tasks may be spawned.
-    pub fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
+    pub(super) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
         self.life.as_ref().map(|life| life.runtime.enter())
     }
 }

@@ -12,14 +12,14 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 /// Data groups of a world.
-pub const DATA_GROUPS: u32 = 2;
+pub(super) const DATA_GROUPS: u32 = 2;
 /// How long keys may be used without hearing from the cluster, in s: the shortest that a configuration may say.
-pub const LEASE_S: u32 = 5;
+pub(super) const LEASE_S: u32 = 5;
 /// How long an erasure that is not urgent waits for an epoch, in s.
 const EPOCH_PERIOD_S: u32 = 3;
 
 /// A runtime of one thread whose clock stands still unless it is told to go.
-pub fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -28,7 +28,7 @@ pub fn runtime() -> Runtime {
 }
 
 /// Short times and small logs, so that much happens.
-pub fn raft() -> RaftConfig {
+pub(super) fn raft() -> RaftConfig {
     RaftConfig {
         snapshot_log_bytes: 48 << 10,
         log_tail_bytes: 8 << 10,
@@ -40,7 +40,7 @@ pub fn raft() -> RaftConfig {
 }
 
 /// A node of a cluster that begins with `founders`; others join it.
-pub fn node(id: NodeId, founders: &[NodeId]) -> Config {
+pub(super) fn node(id: NodeId, founders: &[NodeId]) -> Config {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut members: Vec<Member> = founders.iter().map(|id| member(*id)).collect();
     let join = !founders.contains(&id);
@@ -89,7 +89,7 @@ fn site() -> Site {
 }
 
 /// A node as others know it.
-pub fn member(id: NodeId) -> Member {
+pub(super) fn member(id: NodeId) -> Member {
     let [.., last] = id.0.to_be_bytes();
     Member {
         node_id: id,

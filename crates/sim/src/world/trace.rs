@@ -22,7 +22,7 @@ struct Seen {
 
 /// The trace of a world.
 #[derive(Default)]
-pub struct Trace {
+pub(super) struct Trace {
     digest: u64,
     lines: Vec<String>,
     seen: BTreeMap<(NodeId, GroupId), Seen>,
@@ -32,7 +32,7 @@ pub struct Trace {
 
 impl Trace {
     /// An empty trace, which keeps its lines or only their digest.
-    pub fn new(keeps: bool) -> Self {
+    pub(super) fn new(keeps: bool) -> Self {
         Self {
             keeps,
             ..Self::default()
@@ -40,7 +40,7 @@ impl Trace {
     }
 
     /// Writes a line.
-    pub fn note(&mut self, now: Micros, what: fmt::Arguments<'_>) {
+    pub(super) fn note(&mut self, now: Micros, what: fmt::Arguments<'_>) {
         let line = format!("{:>9.3} {what}", now as f64 / 1e3);
         // FNV-1a: enough to tell traces apart.
         for byte in line.bytes().chain([b'\n']) {
@@ -52,7 +52,7 @@ impl Trace {
     }
 
     /// Notes what changed on the nodes.
-    pub fn look(&mut self, now: Micros, nodes: &[Node], coverage: &Coverage) {
+    pub(super) fn look(&mut self, now: Micros, nodes: &[Node], coverage: &Coverage) {
         for node in nodes {
             let Some(core) = node.core() else { continue };
             for group in core.raft().groups() {
@@ -78,12 +78,12 @@ impl Trace {
     }
 
     /// The digest of all lines.
-    pub fn digest(&self) -> u64 {
+    pub(super) fn digest(&self) -> u64 {
         self.digest
     }
 
     /// The lines that were kept.
-    pub fn lines(&self) -> &[String] {
+    pub(super) fn lines(&self) -> &[String] {
         &self.lines
     }
 }

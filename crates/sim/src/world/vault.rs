@@ -16,7 +16,7 @@ struct State {
 
 /// A vault that forgets when it is told to, and fails when the world says so.
 #[derive(Default)]
-pub struct MemVault(Mutex<State>);
+pub(super) struct MemVault(Mutex<State>);
 
 impl MemVault {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -24,7 +24,7 @@ impl MemVault {
     }
 
     /// Lets every call fail, or not.
-    pub fn fail(&self, fails: bool) {
+    pub(super) fn fail(&self, fails: bool) {
         self.lock().fails = fails;
     }
 
