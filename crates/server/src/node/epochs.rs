@@ -16,6 +16,7 @@ use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, RootInFlight};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::waiting::Waiting;
 use super::{NodeError, Shared};
@@ -134,9 +135,9 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
 /// Keys to erase now: those that waited long enough take the younger ones along.
 fn due(view: &dyn StateView, waiting: &mut Waiting) -> Result<Option<Vec<Kid>>, Fault> {
     let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
-    waiting.look(fenced.iter().map(|key| key.index));
+    let now = (surroundings::now(), Instant::now());
+    waiting.look(now.1, fenced.iter().map(|key| key.index));
     let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
-    let now = surroundings::now();
     let mut keys = Vec::with_capacity(fenced.len());
     for key in fenced {
         let row = control::key_state(view, &key.kid)?;

@@ -23,19 +23,19 @@ impl Waiting {
         }
     }
 
-    /// Sees these fences; others are forgotten.
-    pub(super) fn look(&mut self, fences: impl Iterator<Item = u64>) {
-        let now = Instant::now();
+    /// Sees these fences `now`; others are forgotten.
+    pub(super) fn look(&mut self, now: Instant, fences: impl Iterator<Item = u64>) {
         self.seen = fences
             .map(|index| (index, self.seen.get(&index).copied().unwrap_or(now)))
             .collect();
     }
 
     /// Whether a fence at `index`, of `fenced` by its proposer's clock, waited for the period: by the clocks, if this
-    /// node's says `now`, or since this node saw it first.
-    pub(super) fn is_over(&self, index: u64, fenced: TimeMs, now: TimeMs) -> bool {
-        let by_clocks = Duration::from_millis(now.0.saturating_sub(fenced.0));
-        let since_seen = self.seen.get(&index).map_or(Duration::ZERO, Instant::elapsed);
+    /// node's says `time`, or since this node saw it first, if it is `now`.
+    pub(super) fn is_over(&self, index: u64, fenced: TimeMs, (time, now): (TimeMs, Instant)) -> bool {
+        let by_clocks = Duration::from_millis(time.0.saturating_sub(fenced.0));
+        let seen = self.seen.get(&index);
+        let since_seen = seen.map_or(Duration::ZERO, |seen| now.saturating_duration_since(*seen));
         by_clocks.max(since_seen) >= self.period
     }
 }
@@ -47,30 +47,31 @@ mod tests {
     const DAY_MS: u64 = 24 * 3_600 * 1_000;
     const PERIOD: Duration = Duration::from_secs(60);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_fence_of_tomorrow_waits_for_the_period_and_not_for_a_day() {
-        let (now, tomorrow) = (TimeMs(DAY_MS), TimeMs(2 * DAY_MS));
+    #[test]
+    fn a_fence_of_tomorrow_waits_for_the_period_and_not_for_a_day() {
+        let (today, tomorrow) = (TimeMs(DAY_MS), TimeMs(2 * DAY_MS));
+        let begin = Instant::now();
+        let (half, over) = (begin + PERIOD / 2, begin + PERIOD);
         let mut waiting = Waiting::new(PERIOD);
-        waiting.look([7].into_iter());
-        tokio::time::advance(PERIOD / 2).await;
-        waiting.look([7, 9].into_iter());
-        assert!(!waiting.is_over(7, tomorrow, now));
-        tokio::time::advance(PERIOD / 2).await;
-        waiting.look([7, 9].into_iter());
-        assert!(waiting.is_over(7, tomorrow, now));
-        assert!(!waiting.is_over(9, tomorrow, now), "it was seen later");
-        waiting.look([9].into_iter());
+        waiting.look(begin, [7].into_iter());
+        waiting.look(half, [7, 9].into_iter());
+        assert!(!waiting.is_over(7, tomorrow, (today, half)));
+        waiting.look(over, [7, 9].into_iter());
+        assert!(waiting.is_over(7, tomorrow, (today, over)));
+        assert!(!waiting.is_over(9, tomorrow, (today, over)), "it was seen later");
+        waiting.look(over, [9].into_iter());
         assert!(
-            !waiting.is_over(7, tomorrow, now),
+            !waiting.is_over(7, tomorrow, (today, over)),
             "what is not there any more is forgotten"
         );
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_fence_that_waited_under_another_leader_does_not_wait_again() {
+    #[test]
+    fn a_fence_that_waited_under_another_leader_does_not_wait_again() {
+        let begin = Instant::now();
         let mut waiting = Waiting::new(PERIOD);
-        waiting.look([7].into_iter());
-        let (fenced, now) = (TimeMs(DAY_MS), TimeMs(DAY_MS + 60_000));
+        waiting.look(begin, [7].into_iter());
+        let (fenced, now) = (TimeMs(DAY_MS), (TimeMs(DAY_MS + 60_000), begin));
         assert!(waiting.is_over(7, fenced, now));
         assert!(!waiting.is_over(7, TimeMs(fenced.0 + 1), now));
     }
