@@ -1,6 +1,6 @@
 # What people do here, one word each. The work is in scripts/, and each script installs and builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test soak lint bench fuzz
+.PHONY: help build demo test sim soak lint bench fuzz
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -13,6 +13,9 @@ demo: ## Three nodes, a chat file, a kill -9 in the middle (CHATS=FILE.jsonl[.gz
 
 test: ## Run every test (TESTS='-p eunoe-core' for some)
 	@scripts/test.sh $(TESTS)
+
+sim: ## Simulate clusters, one per seed (SEEDS=2000 FIRST=1)
+	@SEEDS=$(SEEDS) FIRST=$(FIRST) scripts/sim.sh
 
 soak: ## Kill, cut power, fill, freeze and flip until something is lost (EUNOE_SOAK_MINUTES=30)
 	@scripts/soak.sh

@@ -9,9 +9,9 @@
 
 pub mod control;
 pub mod data;
-pub mod invariant;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod invariant;
 mod machine;
 pub mod placement;
 mod state_view;

@@ -1,4 +1,5 @@
 //! Runs seeds and says what they found.
+#![expect(clippy::print_stdout, reason = "what it found is what the program is for")]
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -28,9 +29,6 @@ struct Arguments {
     /// Prints the trace of each, and what its clients saw.
     #[arg(long)]
     trace: bool,
-    /// Prints what nodes log.
-    #[arg(long)]
-    log: bool,
     /// Ends with an error if a kind of event never happened.
     #[arg(long)]
     demand_coverage: bool,
@@ -41,12 +39,6 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.log {
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_writer(std::io::stderr)
-            .init();
-    }
     let options = Options {
         safety_ms: arguments.safety_ms,
         keeps_trace: arguments.trace,

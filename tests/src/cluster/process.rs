@@ -31,7 +31,7 @@ impl Process {
     pub fn is_gone(&self) -> bool {
         let others = |tasks: fs::ReadDir| tasks.count() > 1;
         let is_held = || fs::read_dir(format!("/proc/{}/task", self.pid)).is_ok_and(others);
-        !self.is_alive() && !(stat(self.pid).is_some_and(|(_, start)| start == self.start_ticks) && is_held())
+        !(self.is_alive() || stat(self.pid).is_some_and(|(_, start)| start == self.start_ticks) && is_held())
     }
 
     /// Sends a signal, unless the process has ended.

@@ -12,10 +12,10 @@ mod erasure_command;
 mod erasure_query;
 mod erasure_row;
 mod event;
-mod invariant;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod holder;
+mod invariant;
 mod placement;
 mod query;
 mod reply;

@@ -8,9 +8,9 @@ mod apply;
 #[cfg(test)]
 mod codec_test;
 mod command;
-mod invariant;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod invariant;
 mod query;
 mod reply;
 mod row;

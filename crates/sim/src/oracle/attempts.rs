@@ -27,10 +27,18 @@ impl Attempt<'_> {
 }
 
 /// All erasures that were asked for and not refused.
-pub(super) struct Attempts<'h>(Vec<Attempt<'h>>);
+pub(super) struct Attempts<'h> {
+    all: Vec<Attempt<'h>>,
+    deaf_max: Tick,
+}
 
 impl<'h> Attempts<'h> {
-    pub(super) fn of(history: &'h History) -> Self {
+    /// How long after its answer a fence may be unknown to a node.
+    pub(super) fn deaf_max(&self) -> Tick {
+        self.deaf_max
+    }
+
+    pub(super) fn of(history: &'h History, deaf_max: Tick) -> Self {
         let mut all: Vec<(Erase, Option<ErasureNo>, Attempt<'h>)> = Vec::new();
         for call in history.calls() {
             let Operation::Erase(erase) = &call.operation else {
@@ -77,12 +85,15 @@ impl<'h> Attempts<'h> {
             let look = id.and_then(|id| looked.get(&id).copied());
             attempt.fenced = earlier(attempt.fenced, look);
         }
-        Self(all.into_iter().map(|(_, _, attempt)| attempt).collect())
+        Self {
+            all: all.into_iter().map(|(_, _, attempt)| attempt).collect(),
+            deaf_max,
+        }
     }
 
     /// Those that destroy a whole conversation for sure.
     pub(super) fn whole<'a>(&'a self, facts: &'a Facts<'h>) -> impl Iterator<Item = &'a Attempt<'h>> {
-        self.0.iter().filter(|attempt| is_whole(attempt, facts))
+        self.all.iter().filter(|attempt| is_whole(attempt, facts))
     }
 
     /// Those after which a message that stood in its place at `stored` is unreadable for sure.
@@ -92,7 +103,7 @@ impl<'h> Attempts<'h> {
         body: Option<&'a Body<'h>>,
         stored: Tick,
     ) -> impl Iterator<Item = &'a Attempt<'h>> {
-        self.0.iter().filter(move |attempt| {
+        self.all.iter().filter(move |attempt| {
             let of_owner = match attempt.target {
                 Target::Person(tenant, person) => {
                     of_tenant(facts, tenant) == Some(true)
@@ -112,7 +123,7 @@ impl<'h> Attempts<'h> {
         body: Option<&'a Body<'h>>,
         tick: Tick,
     ) -> impl Iterator<Item = &'a Attempt<'h>> {
-        self.0.iter().filter(move |attempt| {
+        self.all.iter().filter(move |attempt| {
             attempt.asked.begun <= tick
                 && match attempt.target {
                     Target::Chat(chat) => chat == facts.chat,

@@ -72,10 +72,6 @@ fn has_reason(
     }
 }
 
-/// A node that is cut off does not hear of a fence: until its key lease is over it takes appends that nobody will read.
-/// The lease of simulated nodes, in ticks.
-const DEAF_MAX: Tick = 5_000;
-
 fn accepted(facts: &Facts<'_>, attempts: &Attempts<'_>, found: &mut Vec<Violation>) {
     for (append, ack) in facts.acks() {
         let body = facts.bodies.get(&append.asked.text);
@@ -87,7 +83,7 @@ fn accepted(facts: &Facts<'_>, attempts: &Attempts<'_>, found: &mut Vec<Violatio
         let dead = attempts.whole(facts).find(|attempt| {
             attempt
                 .since()
-                .is_some_and(|since| since + DEAF_MAX < append.call.begun)
+                .is_some_and(|since| since + attempts.deaf_max() < append.call.begun)
         });
         if let Some(attempt) = dead {
             let what = format!("place {} of {}", ack.seq, facts.chat);

@@ -19,13 +19,19 @@ mod violation;
 
 pub use violation::{Kind, Violation};
 
-use crate::history::{Chat, History};
+use crate::history::{Chat, History, Tick};
 use attempts::Attempts;
 use facts::Facts;
 
 /// Everything that is wrong with a history. Empty: all promises were kept, as far as clients saw.
 pub fn check(history: &History) -> Vec<Violation> {
-    let attempts = Attempts::of(history);
+    check_deaf(history, 0)
+}
+
+/// The same, of nodes that may not have heard of a fence for `deaf_max` ticks after it was answered: a node that is cut
+/// off takes appends, which nobody will read, until its key lease is over.
+pub fn check_deaf(history: &History, deaf_max: Tick) -> Vec<Violation> {
+    let attempts = Attempts::of(history, deaf_max);
     let mut found = Vec::new();
     for (_, facts) in gather::by_chat(history, &mut found) {
         check_chat(&facts, &attempts, &mut found);
@@ -48,7 +54,7 @@ fn check_chat(facts: &Facts<'_>, attempts: &Attempts<'_>, found: &mut Vec<Violat
 
 /// What is wrong with one conversation, of what [`search`] can find too: orders, pages, closing and fences.
 pub fn check_one(history: &History, chat: Chat) -> Vec<Violation> {
-    let attempts = Attempts::of(history);
+    let attempts = Attempts::of(history, 0);
     let mut found = Vec::new();
     if let Some(facts) = gather::by_chat(history, &mut found).remove(&chat) {
         check_chat(&facts, &attempts, &mut found);

@@ -11,7 +11,7 @@ use eunoe_types::{Fault, LogPosition};
 pub enum Broken {
     /// Disks report syncs that they do not make.
     SkippedSync,
-    /// State stores report flushes that they do not make, those before a snapshot too.
+    /// State stores report flushes that they do not make, and a snapshot is gone with the power of its machine.
     UnflushedSnapshot,
     /// A machine that lost its disk comes back empty under its old id, as if it had never been.
     ReusedNodeId,

@@ -140,6 +140,11 @@ impl World {
             self.nodes[at].disk = self.disk_of(id);
             self.nodes[at].disk.claimed = claimed;
         }
+        if self.broken == Some(Broken::UnflushedSnapshot) && how == Crash::Power {
+            let directory = self.directory.path().join(format!("node-{}", self.nodes[at].id));
+            // There may be none yet.
+            let _gone = std::fs::remove_dir_all(directory);
+        }
         let node = &self.nodes[at];
         self.trace.note(
             self.now,

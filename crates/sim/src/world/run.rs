@@ -253,7 +253,11 @@ impl World {
         }
         violations.extend(states::check(&self.nodes));
         let history = self.ledger.book().history.clone();
-        violations.extend(oracle::check(&history).iter().map(ToString::to_string));
+        violations.extend(
+            oracle::check_deaf(&history, u64::from(settings::LEASE_S) * 1_000)
+                .iter()
+                .map(ToString::to_string),
+        );
         violations.extend(
             oracle::liveness::all_agree(&history, quiet)
                 .iter()
