@@ -87,7 +87,10 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     // Keys come from `eunoe_crypto::Entropy`; these two make request ids and serial numbers.
     ("getrandom", &["eunoe-crypto", "eunoe-client", "eunoe-cli"]),
     ("prost", &["eunoe-proto", "eunoe-server", "eunoe-client"]),
-    ("tonic", &["eunoe-proto", "eunoe-server", "eunoe-client"]),
+    (
+        "tonic",
+        &["eunoe-proto", "eunoe-server", "eunoe-client", "eunoe-sim"],
+    ),
     ("tonic-prost", &["eunoe-proto"]),
     ("tonic-prost-build", &["eunoe-proto"]),
     ("protox", &["eunoe-proto"]),
@@ -109,7 +112,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["eunoe-server", "eunoe-client"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
     ("backon", &["eunoe-client"]),
-    ("clap", &["eunoe-cli", "eunoe-server"]),
+    ("clap", &["eunoe-cli", "eunoe-server", "eunoe-sim"]),
     ("clap_complete", &["eunoe-cli"]),
     ("indicatif", &["eunoe-cli"]),
     ("rcgen", &["eunoe-cli"]),

@@ -89,7 +89,7 @@ fn found_soon(what: &str, options: Options) {
         .into_iter()
         .find(|seed| !violations(*seed, options).is_empty());
     let seed = found.unwrap_or_else(|| panic!("{what} was not found in {} seeds", SOON.count()));
-    println!("{what}: found with seed {seed}");
+    eprintln!("{what}: found with seed {seed}");
 }
 
 #[test]

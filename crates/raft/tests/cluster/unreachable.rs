@@ -27,6 +27,7 @@ async fn open(id: u64, net: &Arc<Net>, dir: &TempDir) -> (RaftNode, GroupHandle)
             net: Arc::clone(net),
         }),
         observer: Arc::new(|_: GroupId, _: &[Effect]| {}),
+        blocking: eunoe_raft::Blocking::Pool,
     })
     .unwrap();
     let group = raft.start_group(GROUP, Arc::new(Ledger)).await.unwrap();
