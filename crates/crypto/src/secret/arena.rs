@@ -297,7 +297,7 @@ mod tests {
         let (one, other) = (arena.apart(), arena.apart());
         let held = [
             one.store(&key(1)).expect("room"),
-            one.clone().store(&key(2)).expect("room"),
+            one.store(&key(2)).expect("room"),
         ];
         let beside = other.store(&key(3)).expect("room");
         assert_eq!((arena.held(), one.held(), other.held()), (0, 2, 1));
