@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, FencedKey};
+use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_types::{Fault, Kid};
 
 /// Fenced keys read at a time.
@@ -29,6 +30,10 @@ impl DeadKeys {
     pub(crate) fn read(view: &dyn StateView) -> Result<Self, Fault> {
         let dead = Self::default();
         dead.learn(view)?;
+        if sabotage::is(Sabotage::EffectOnEntry) {
+            let mut known = dead.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.kids.clear();
+        }
         Ok(dead)
     }
 

@@ -14,8 +14,8 @@ pub enum Sabotage {
     SkipControlBarrier,
     /// A key lease is granted or kept without a round of the voters.
     LeaseWithoutRound,
-    /// What follows from a state is done when the entry is seen that made it, and never for a state that came as a
-    /// snapshot.
+    /// What follows from a fence is done when its entry is seen, and never for one that the state has already: after a
+    /// start, or with a snapshot.
     EffectOnEntry,
 }
 

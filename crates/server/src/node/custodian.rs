@@ -13,7 +13,6 @@ use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
 use eunoe_types::GroupId;
-use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_vault::Slot;
 
 use super::{NodeError, Shared};
@@ -90,7 +89,6 @@ impl StateObserver for Custodian {
     fn replacing(&self, group: GroupId) {
         if let Some(shared) = self.node()
             && group.is_control()
-            && !sabotage::is(Sabotage::EffectOnEntry)
         {
             // What it fenced is not known before it is there: nothing may be opened until then.
             shared.keyring.seal();
@@ -100,7 +98,7 @@ impl StateObserver for Custodian {
 
     fn replaced(&self, group: GroupId) {
         let Some(shared) = self.node() else { return };
-        if group.is_control() && !sabotage::is(Sabotage::EffectOnEntry) {
+        if group.is_control() {
             self.reconcile(&shared);
             // What it fenced was learned by nobody yet: the keyring is sealed.
             shared.hub.keys_changed();

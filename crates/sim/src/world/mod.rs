@@ -24,10 +24,12 @@ mod states;
 mod trace;
 mod vault;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use eunoe_server::peer::PeerHandler as _;
 use eunoe_types::NodeId;
 use rand::rngs::SmallRng;
 use tempfile::TempDir;
@@ -36,8 +38,8 @@ use tokio::runtime::Runtime;
 use coverage::{Coverage, Event};
 use disk::{Crash, Disk};
 use ledger::{Ledger, TICK};
-use nemesis::Plan;
-use net::{CLIENTS, Micros, Net, Process};
+use nemesis::{MS, Plan};
+use net::{CLIENTS, Host, Micros, Net, Process};
 use node::{Machines, Node};
 use trace::Trace;
 
@@ -46,6 +48,9 @@ pub use run::{Options, Report, run};
 
 /// Nodes that a world begins with.
 const FOUNDERS: u64 = 3;
+
+/// A lease, and a moment for the call that it was asked with.
+const LEASE_MAX: Micros = settings::LEASE_S as Micros * 1_000 * MS + 50 * MS;
 
 /// How the cluster's membership stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,10 @@ struct World {
     directory: TempDir,
     unfit: Vec<(NodeId, String)>,
     broken: Option<Broken>,
+    /// Since when nodes cannot reach any other.
+    isolated: BTreeMap<NodeId, Micros>,
+    /// What was seen to be wrong on the way.
+    seen: BTreeSet<String>,
 }
 
 impl World {
@@ -167,7 +176,34 @@ impl World {
         let step = std::time::Duration::from_micros(TICK);
         self.clients.block_on(async { tokio::time::sleep(step).await });
         self.look_after_nodes();
+        if self.now.is_multiple_of(20 * TICK) {
+            self.look_at_leases();
+        }
         self.trace.look(self.now, &self.nodes, &self.coverage);
+    }
+
+    /// A node that reaches nobody has no key that may be used once its lease is over (erasure.md R3).
+    fn look_at_leases(&mut self) {
+        let hosts: Vec<Host> = self.nodes.iter().map(Node::host).collect();
+        for node in &self.nodes {
+            let (host, now) = (node.host(), self.now);
+            let Some(core) = node
+                .core()
+                .filter(|_| self.net.is_isolated(host, hosts.iter().copied()))
+            else {
+                self.isolated.remove(&node.id);
+                continue;
+            };
+            let since = *self.isolated.entry(node.id).or_insert(now);
+            self.clocks.turn(host, now);
+            if now > since + LEASE_MAX && core.handler().state(node.id).unsealed {
+                self.seen.insert(format!(
+                    "node {} uses keys {} ms after it was cut off from all others",
+                    node.id,
+                    (now - since) / MS
+                ));
+            }
+        }
     }
 
     /// A node that says it is unfit has ended; whoever runs it starts it again.

@@ -15,6 +15,9 @@ const PAUSE: std::ops::Range<Micros> = 200 * MS..1_500 * MS;
 /// How long most faults last.
 const LAST: std::ops::Range<Micros> = 200 * MS..3_000 * MS;
 
+/// How long faults last that must outlast a lease.
+const BEYOND_LEASE: std::ops::Range<Micros> = 6_000 * MS..9_000 * MS;
+
 /// What ends a fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cure {
@@ -100,7 +103,11 @@ impl World {
                     self.crash_for(node, Crash::Power, lasts);
                 }
             }
-            5 | 6 => self.cut_off(node, lasts),
+            5 => self.cut_off(node, lasts),
+            6 => {
+                let lasts = self.random.random_range(BEYOND_LEASE);
+                self.cut_off(node, lasts);
+            }
             7 => self.cut_one_way(node, lasts),
             8 => self.partition(lasts),
             9 => self.swizzle(),

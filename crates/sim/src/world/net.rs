@@ -142,6 +142,13 @@ impl Net {
         };
     }
 
+    /// Whether no call of `host` to any of `others` comes there and back.
+    pub(super) fn is_isolated(&self, host: Host, mut others: impl Iterator<Item = Host>) -> bool {
+        let state = self.lock();
+        let is_shut = |from, to| state.links.contains_key(&(from, to));
+        others.all(|other| other == host || is_shut(host, other) || is_shut(other, host))
+    }
+
     /// Makes the weather of all links.
     pub(super) fn set_weather(&self, weather: Weather) {
         self.lock().weather = weather;

@@ -1,6 +1,7 @@
 //! One seed from its beginning to its verdict: a realm begins, things go wrong while clients do as they do, faults end,
 //! and then everything must be as promised.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -122,6 +123,8 @@ impl World {
             directory: directory.expect("a directory for snapshots"),
             unfit: Vec::new(),
             broken: options.broken,
+            isolated: BTreeMap::new(),
+            seen: BTreeSet::new(),
         }
     }
 
@@ -306,7 +309,7 @@ impl World {
     /// Erasures that, as far as anybody was told, are fenced and not as far as `goal`.
     fn unfinished(&self, goal: Step) -> Vec<crate::history::ErasureNo> {
         let book = self.ledger.book();
-        let mut steps = std::collections::BTreeMap::new();
+        let mut steps = BTreeMap::new();
         for call in book.history.calls() {
             if let Some(Reply::Erasure(erasure)) = call.reply() {
                 let step = steps.entry(erasure.id).or_insert(erasure.step);
@@ -317,7 +320,8 @@ impl World {
         steps.into_keys().collect()
     }
 
-    fn report(mut self, violations: Vec<String>) -> Report {
+    fn report(mut self, mut violations: Vec<String>) -> Report {
+        violations.extend(std::mem::take(&mut self.seen));
         let history = self.ledger.book().history.clone();
         for call in history.calls() {
             self.trace.note(self.now, format_args!("{call:?}"));
