@@ -233,8 +233,8 @@ impl Cluster {
             .expect("eunoed starts");
         let pid = child.id().and_then(|pid| pid.try_into().ok());
         let pid = pid.expect("a child that was not waited for has an id");
-        // The system shows a new process's command line a moment after its start.
-        let process = until("a process runs", async || Process::of(pid, self.folder.path())).await;
+        // It may have ended by now, with files that it does not take.
+        let process = Process::of_child(pid).expect("a child that was not waited for is known");
         (child, process)
     }
 

@@ -22,6 +22,12 @@ impl Process {
         ours.then_some(Self { pid, start_ticks })
     }
 
+    /// A child of this process that was not waited for: its id is nobody else's, whether it runs or has ended already.
+    pub fn of_child(pid: i32) -> Option<Self> {
+        let (_, start_ticks) = stat(pid)?;
+        Some(Self { pid, start_ticks })
+    }
+
     /// Whether it runs; one that ended and was not waited for does not.
     pub fn is_alive(&self) -> bool {
         stat(self.pid).is_some_and(|(runs, start)| runs && start == self.start_ticks)

@@ -81,7 +81,20 @@ impl<'h> Attempts<'h> {
             let first = looked.entry(id).or_insert(call);
             *first = earlier(Some(*first), Some(call)).unwrap_or(call);
         }
+        // A server answers with an erasure under way that covers the target, of a tenant say: it was asked for earlier.
+        let mut asked: BTreeMap<ErasureNo, &Call> = BTreeMap::new();
+        for (_, id, attempt) in &all {
+            if let Some(id) = id {
+                let first = asked.entry(*id).or_insert(attempt.asked);
+                if attempt.asked.begun < first.begun {
+                    *first = attempt.asked;
+                }
+            }
+        }
         for (_, id, attempt) in &mut all {
+            if let Some(first) = id.and_then(|id| asked.get(&id).copied()) {
+                attempt.asked = first;
+            }
             let look = id.and_then(|id| looked.get(&id).copied());
             attempt.fenced = earlier(attempt.fenced, look);
         }

@@ -29,7 +29,7 @@ async fn a_node_with_damaged_files_is_replaced_by_a_new_one_that_has_everything(
 
     let new = cluster.add_node().await;
     let removed = cluster
-        .cli(&["cluster", "remove", "2", "--role", "operator"])
+        .cli(&["cluster", "remove", "2", "--lost", "--role", "operator"])
         .await;
     assert_eq!(removed[0]["state"], "REMOVED", "{removed:?}");
     fs::remove_dir_all(cluster.node_dir(2)).unwrap();
