@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::wait::{until, until_true};
+use crate::wait::until_true;
 
 /// Clusters of one test program take turns: two at once would starve each other on a small machine.
 static TURN: Mutex<()> = Mutex::const_new(());
