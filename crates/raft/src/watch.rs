@@ -250,7 +250,8 @@ mod tests {
         let seen = tokio::spawn(async move {
             let mut last = 0;
             while receiver.changed().await.is_ok() {
-                let now = *receiver.borrow();
+                // Seen with the look: what `borrow` reads may be newer than what `changed` saw.
+                let now = *receiver.borrow_and_update();
                 assert!(now > last);
                 last = now;
             }

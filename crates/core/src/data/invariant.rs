@@ -1,6 +1,6 @@
 //! What holds in every state of a data group.
 
-use eunoe_types::{ConversationId, Kid, MessageId, Seq};
+use eunoe_types::{ConversationId, Fault, Kid, MessageId, Seq};
 
 use super::row::{ConversationRow, HeadRow, KeySetRow, MessageIdRow, MessageRow, ParticipantRow, SubjectRow};
 use crate::invariant::Invariant as Rule;
@@ -72,6 +72,14 @@ fn head(pass: &mut Pass, view: &dyn StateView, id: &ConversationId, value: &[u8]
     Ok(())
 }
 
+/// Whether a numbered row is the first, or has the one of the number before.
+fn follows(view: &dyn StateView, number: u32, key: impl Fn(u32) -> Vec<u8>) -> Result<bool, Fault> {
+    match number.checked_sub(1) {
+        Some(before) => is_there(view, &key(before)),
+        None => Ok(true),
+    }
+}
+
 fn participant(
     pass: &mut Pass,
     view: &dyn StateView,
@@ -81,10 +89,7 @@ fn participant(
 ) -> Result<(), Unchecked> {
     let row = ParticipantRow::decode(value)?;
     let counted = head_of(view, id)?.is_some_and(|head| number < head.participants);
-    let follows = match number.checked_sub(1) {
-        Some(before) => is_there(view, &ParticipantRow::key(id, before))?,
-        None => true,
-    };
+    let follows = follows(view, number, |before| ParticipantRow::key(id, before))?;
     let found = beside(view, &SubjectRow::key(&row.kid, id), SubjectRow::decode)?;
     let found = found.is_some_and(|found| found.participant == Some(number));
     pass.expect(counted && follows && found, Rule::ParticipantsNumbered);
@@ -100,10 +105,7 @@ fn key_set(
 ) -> Result<(), Unchecked> {
     KeySetRow::decode(value)?;
     let counted = head_of(view, id)?.is_some_and(|head| number < head.key_sets);
-    let follows = match number.checked_sub(1) {
-        Some(before) => is_there(view, &KeySetRow::key(id, before))?,
-        None => true,
-    };
+    let follows = follows(view, number, |before| KeySetRow::key(id, before))?;
     pass.expect(counted && follows, Rule::KeySetsNumbered);
     Ok(())
 }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::append::random_id;
@@ -280,14 +279,14 @@ impl Edge {
                     }
                 }
                 tokio::select! {
-                biased;
-                        () = edge.inner.stopping.cancelled() => {
-                            next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
-                            continue;
-                        }
-                        () = out.closed() => return,
-                        () = news(&mut applied, WATCH_INTERVAL) => {}
+                    biased;
+                    () = edge.inner.stopping.cancelled() => {
+                        next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
+                        continue;
                     }
+                    () = out.closed() => return,
+                    () = news(&mut applied, WATCH_INTERVAL) => {}
+                }
                 next = edge.readable_erasure(tenant.as_ref(), &id, &viewer);
             }
         });

@@ -23,14 +23,13 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_core::control;
 use eunoe_core::data::ParticipantKind;
 use eunoe_crypto::{Entropy, PooledEntropy};
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::groups::{Groups, Submitted};

@@ -201,7 +201,7 @@ impl Tail {
     async fn wait(&mut self) -> ApiResult<Option<Ended>> {
         loop {
             let event = tokio::select! {
-            biased;
+                biased;
                 reset = self.guard.reset() => return Err(reset),
                 changed = self.listener.changed.changed() => return Ok(changed.err().map(|_| Ended)),
                 () = self.out.closed() => return Ok(Some(Ended)),

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_raft::{GroupHandle, MembershipError};
 use eunoe_types::NodeId;
+use tokio::time::Instant;
 
 use super::news;
 use crate::peer::{ChangeOutcome, GroupChange, Peers};

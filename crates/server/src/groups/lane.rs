@@ -1,12 +1,12 @@
 //! A lane: gathers operations while a command is under way, and makes the next command of them.
 
 use std::sync::Arc;
-use tokio::time::Instant;
 
 use eunoe_core::data;
 use eunoe_raft::GroupHandle;
 use eunoe_types::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{PROPOSE_TIMEOUT, SubmitError, Submitted, proposing};

@@ -8,13 +8,12 @@ mod proposing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use bytes::Bytes;
 use eunoe_core::data;
 use eunoe_raft::{GroupHandle, watch};
 use eunoe_types::{ConversationId, GroupId, VirtualShard};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::peer::Peers;

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use bytes::Bytes;
 use eunoe_raft::{GroupHandle, ProposeError};
 use eunoe_types::NodeId;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::{SubmitError, news};
 use crate::peer::{Peers, ProposeOutcome};
@@ -62,7 +60,7 @@ async fn attempt(group: &GroupHandle, peers: &Peers, command: Bytes, deadline: I
         _ if now.is_leader => {
             // A leader that lost its majority answers nothing for long: the caller's time is bounded here.
             tokio::select! {
-            biased;
+                biased;
                 proposed = group.propose(command) => local(proposed),
                 () = sleep_until(deadline) => Attempt::Unknown,
             }

@@ -9,14 +9,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_core::StateView;
 use eunoe_core::control::KeyOutcome;
 use eunoe_crypto::{ContentKey, KeyRefs};
 use eunoe_custody::{Conversation, HeldKey, Keyring, KeyringError, PreparedKey, Tenant, Unsealed};
 use eunoe_types::{ConversationId, Day, Kid, TenantId};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::{ApiError, ApiResult};

@@ -5,8 +5,6 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_core::Effect;
 use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
 use eunoe_custody::Reconciled;
@@ -14,8 +12,10 @@ use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
 use eunoe_types::GroupId;
 use eunoe_vault::Slot;
+use tokio::time::Instant;
 
 use super::{NodeError, Shared};
+use crate::groups::news;
 use crate::surroundings;
 
 /// Work under way with keys of a former root has so long before it is looked at again.
@@ -143,11 +143,12 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
                 continue;
             }
         }
+        let now = Instant::now();
         // Also while the realm has not begun: a time that has passed would be waited for without a pause.
-        if Instant::now() >= look_again {
-            look_again = Instant::now() + INTERVAL;
+        if now >= look_again {
+            look_again = now + INTERVAL;
         }
-        let _changed_or_not = tokio::time::timeout_at(look_again, changed.changed()).await;
+        news(&mut changed, look_again - now).await;
     }
 }
 

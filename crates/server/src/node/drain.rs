@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use eunoe_raft::GroupHandle;
 use eunoe_types::{GroupId, NodeId};
+use tokio::time::Instant;
 
 use super::Shared;
 use crate::groups::hand_over;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::waiting::Waiting;
 use super::{NodeError, Shared};
+use crate::groups::news;
 use crate::surroundings::{self, SystemEntropy};
 
 /// How often a leader looks for work although nothing seems to have changed.
@@ -80,7 +81,7 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
                 }
             }
         }
-        let _changed_or_not = tokio::time::timeout(INTERVAL, changed.changed()).await;
+        news(&mut changed, INTERVAL).await;
         tokio::time::sleep(LOOK_PAUSE).await;
     }
 }

@@ -168,7 +168,7 @@ async fn life(
     };
     tokio::pin!(serving);
     tokio::select! {
-            biased;
+        biased;
         served = &mut serving => return Ok(End::Unfit(served.err().unwrap_or(NodeError::Panicked))),
         () = &mut asked => {}
     }

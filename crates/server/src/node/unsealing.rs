@@ -11,6 +11,7 @@ use eunoe_vault::{Slot, VaultError};
 
 use super::custodian::slot_of;
 use super::{NodeError, Shared};
+use crate::groups::news;
 use crate::peer::{GrantedRoot, RefusedGrant};
 
 const PAUSE: Duration = Duration::from_millis(200);
@@ -31,7 +32,7 @@ pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> 
             tokio::time::sleep(PAUSE).await;
             continue;
         }
-        let _changed_or_not = tokio::time::timeout(PAUSE * 5, changed.changed()).await;
+        news(&mut changed, PAUSE * 5).await;
     }
 }
 

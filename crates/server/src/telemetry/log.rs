@@ -39,20 +39,17 @@ const PER_ATTEMPT: [&str; 3] = [
 
 /// openraft tells each vote and each lost connection at INFO: of interest to its developers.
 fn filter(level: LevelFilter) -> Targets {
-    let openraft = if level >= LevelFilter::DEBUG {
-        level
-    } else {
-        level.min(LevelFilter::WARN)
-    };
-    let per_attempt = if level >= LevelFilter::DEBUG {
-        level
-    } else {
-        level.min(LevelFilter::ERROR)
+    let unless_debugging = |most| {
+        if level >= LevelFilter::DEBUG {
+            level
+        } else {
+            level.min(most)
+        }
     };
     Targets::new()
         .with_default(level)
-        .with_target("openraft", openraft)
-        .with_targets(PER_ATTEMPT.map(|target| (target, per_attempt)))
+        .with_target("openraft", unless_debugging(LevelFilter::WARN))
+        .with_targets(PER_ATTEMPT.map(|target| (target, unless_debugging(LevelFilter::ERROR))))
         .with_target("opentelemetry", level.min(LevelFilter::WARN))
 }
 

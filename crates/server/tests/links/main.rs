@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod clients;
+mod pair;
 mod peers;
 mod placement;
 mod support;

@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::peers::Pair;
+use crate::pair::Pair;
 use crate::support::{Authority, Node};
 
 const SOON: Duration = Duration::from_secs(30);

@@ -252,32 +252,25 @@ impl Asker {
             (TailStart::Position { .. }, Some((token, ..))) => Start::Position(token.clone()),
             (TailStart::Position { seq, .. }, None) => Start::After(eunoe_types::Seq(seq)),
         };
-        let refusal = std::sync::Arc::new(std::sync::Mutex::new(None));
-        let said = std::sync::Arc::clone(&refusal);
         let serve = move |process: &Process, _: BoxStream<'static, ()>| {
             let edge = process.edge();
             boxed(async move {
-                let edge = edge?;
+                let edge = edge.ok_or(Outcome::Refused(Refusal::Unavailable))?;
                 let opened = edge
                     .tail(&tenant, &Reader::Tenant, &name, names::PURPOSE, start)
                     .await;
-                match opened {
-                    Ok(events) => Some(events.boxed()),
-                    Err(error) => {
-                        let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        *said = Some(failed(&error));
-                        None
-                    }
-                }
+                opened.map_err(|error| failed(&error))
             })
         };
         let nothing = futures::stream::pending().boxed();
         let opened = open(&self.net, Self::way(node), TIMEOUT, nothing, serve).await;
-        let Ok(mut stream) = opened else {
-            let mut said = refusal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let outcome = said.take().unwrap_or(Outcome::Refused(Refusal::Unavailable));
-            self.ledger.end(call_id, outcome);
-            return;
+        let mut stream = match opened {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(outcome)) => return self.ledger.end(call_id, outcome),
+            Err(_) => {
+                let outcome = Outcome::Refused(Refusal::Unavailable);
+                return self.ledger.end(call_id, outcome);
+            }
         };
         self.ledger.end(call_id, Outcome::Ok(Reply::Tailing));
         let following = async {

@@ -9,6 +9,7 @@ use eunoe_raft::TransportError;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Stream, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::net::{Host, Micros, Net, Process};
 
@@ -109,18 +110,22 @@ pub(super) async fn carry<T: Send + 'static>(
     });
 }
 
-/// Opens a stream to a process on `to`: its answers come back as they are given.
-pub(super) async fn open<Q, A, S>(
+/// A stream of answers that may break.
+type Answers<A> = BoxStream<'static, Result<A, TransportError>>;
+
+/// Opens a stream to a process on `to`: its answers come back as they are given. The process may refuse it, and say why.
+pub(super) async fn open<Q, A, E, S>(
     net: &Net,
     (from, to): (Host, Host),
     timeout: Duration,
     requests: BoxStream<'static, Q>,
     serve: S,
-) -> Result<BoxStream<'static, Result<A, TransportError>>, TransportError>
+) -> Result<Result<Answers<A>, E>, TransportError>
 where
     Q: Send + 'static,
     A: Send + 'static,
-    S: FnOnce(&Process, BoxStream<'static, Q>) -> BoxFuture<'static, Option<BoxStream<'static, A>>>
+    E: Send + 'static,
+    S: FnOnce(&Process, BoxStream<'static, Q>) -> BoxFuture<'static, Result<BoxStream<'static, A>, E>>
         + Send
         + 'static,
 {
@@ -132,25 +137,17 @@ where
     let ended = Arc::clone(&whole);
     let accepted = call(net, (from, to), timeout, move |process| {
         let (runtime, serving) = (process.runtime.clone(), serve(process, asked));
-        Box::pin(async move {
-            let Some(answers) = serving.await else {
-                return false;
-            };
+        boxed(async move {
+            let answers = serving.await?;
             runtime.spawn(carry(back, (to, from), answers, opened, ended));
-            true
+            Ok(())
         })
     })
     .await?;
-    if !accepted {
-        return Err(TransportError::Refused);
+    if let Err(why) = accepted {
+        return Ok(Err(why));
     }
-    let pump = Aborts(tokio::spawn(carry(
-        net.clone(),
-        (from, to),
-        requests,
-        asks,
-        Ended::default(),
-    )));
+    let pump = pump(net, (from, to), requests, asks);
     let open = (Closes(says), pump);
     let answers = receiving(said).map(move |answer| {
         let _held = &open;
@@ -159,16 +156,23 @@ where
     let broken = futures::stream::once(async move { !whole.load(Ordering::Relaxed) });
     let broken =
         broken.filter_map(|broken| std::future::ready(broken.then_some(Err(TransportError::Broken))));
-    Ok(answers.chain(broken).boxed())
+    Ok(Ok(answers.chain(broken).boxed()))
 }
 
-/// Ends a task when nobody needs it.
-struct Aborts(tokio::task::JoinHandle<()>);
-
-impl Drop for Aborts {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// Moves items for as long as the handle is held; who takes them does not ask whether they came to their end.
+fn pump<T: Send + 'static>(
+    net: &Net,
+    way: (Host, Host),
+    items: BoxStream<'static, T>,
+    into: Inlet<T>,
+) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(carry(
+        net.clone(),
+        way,
+        items,
+        into,
+        Ended::default(),
+    )))
 }
 
 fn receiving<T: Send + 'static>(mut receiver: mpsc::Receiver<T>) -> BoxStream<'static, T> {
@@ -190,13 +194,7 @@ where
 {
     let (sends, sent) = inlet();
     let sent = receiving(sent);
-    let _pump = Aborts(tokio::spawn(carry(
-        net.clone(),
-        (from, to),
-        items,
-        sends,
-        Ended::default(),
-    )));
+    let _pump = pump(net, (from, to), items, sends);
     call(net, (from, to), timeout, move |process| serve(process, sent)).await
 }
 

@@ -16,20 +16,12 @@ const BEGINNING_MS: u64 = 1_772_409_540_000;
 /// What the clock of leases shows when a world begins.
 const BOOT_MS: u64 = 1_000_000;
 
-/// How a host's clocks differ from the world's.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Skew {
-    /// The time of day is off by so much, in ms.
-    pub(super) day_ms: i64,
-    /// The clock of leases is faster (or slower) by so many millionths.
-    pub(super) drift_millionths: i64,
-}
-
 /// The clocks of all hosts. Which one counts is said before a host runs.
 pub(super) struct Clocks {
     now: Cell<Micros>,
     current: Cell<Host>,
-    skews: RefCell<BTreeMap<Host, Skew>>,
+    /// By how many ms the time of day of a host is off.
+    off_ms: RefCell<BTreeMap<Host, i64>>,
     random: RefCell<SmallRng>,
 }
 
@@ -39,7 +31,7 @@ impl Clocks {
         let clocks = Rc::new(Self {
             now: Cell::new(0),
             current: Cell::new(super::net::CLIENTS),
-            skews: RefCell::default(),
+            off_ms: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(seed)),
         });
         simulate(Some(Rc::clone(&clocks) as Rc<dyn Surroundings>));
@@ -52,14 +44,9 @@ impl Clocks {
         self.now.set(now);
     }
 
-    /// Changes a host's clocks.
-    pub(super) fn change(&self, host: Host, change: impl FnOnce(&mut Skew)) {
-        change(self.skews.borrow_mut().entry(host).or_default());
-    }
-
-    fn skew(&self) -> Skew {
-        let current = self.current.get();
-        self.skews.borrow().get(&current).copied().unwrap_or_default()
+    /// Lets a host's time of day jump.
+    pub(super) fn jump(&self, host: Host, by_ms: i64) {
+        *self.off_ms.borrow_mut().entry(host).or_default() += by_ms;
     }
 }
 
@@ -82,14 +69,12 @@ impl Drop for Installed {
 
 impl Surroundings for Clocks {
     fn time_of_day(&self) -> TimeMs {
-        let passed = self.now.get() / 1_000;
-        TimeMs((BEGINNING_MS + passed).saturating_add_signed(self.skew().day_ms))
+        let off_ms = self.off_ms.borrow().get(&self.current.get()).copied();
+        TimeMs((BEGINNING_MS + self.now.get() / 1_000).saturating_add_signed(off_ms.unwrap_or_default()))
     }
 
     fn boot_ms(&self) -> u64 {
-        let passed = self.now.get() / 1_000;
-        let drift = i64::try_from(passed).unwrap_or(i64::MAX) / 1_000 * self.skew().drift_millionths / 1_000;
-        (BOOT_MS + passed).saturating_add_signed(drift)
+        BOOT_MS + self.now.get() / 1_000
     }
 
     fn fill(&self, out: &mut [u8]) {

@@ -93,10 +93,10 @@ impl PeerTransport for Links {
                     .map(|answer| answer.map_err(|_| TransportError::Refused))
                     .boxed()
             });
-            ready(answers)
+            ready(answers.ok_or(TransportError::Refused))
         };
         boxed(async move {
-            let answers = open(&net, way, connect_timeout, requests, serve).await?;
+            let answers = open(&net, way, connect_timeout, requests, serve).await??;
             Ok(answers.map(|answer| answer?).boxed())
         })
     }

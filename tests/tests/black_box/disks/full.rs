@@ -3,8 +3,7 @@
 
 use eunoe_tests::wait::until_true;
 
-use super::{ADVANCE, TENANT, all_files_are_sound, disks, exit_code, last_words, start_on};
-use crate::load::Load;
+use super::{Failing, NODE, exit_code, last_words};
 
 /// Snapshots are made soon, which need space.
 const LIMITS: &str = "snapshot_log_bytes = 1048576";
@@ -13,55 +12,37 @@ const FREE_BYTES: u64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_disk_is_full_stops_and_catches_up_when_there_is_space() {
-    let mut disks = disks([3]);
-    let mut cluster = start_on(&disks, LIMITS).await;
-    let client = cluster.client(TENANT).await;
-    let load = Load::begin(&client).await;
-    cluster.terminate(3).await;
-    let (mut child, _) = cluster.start_here(3).await;
-    load.progress().advance(ADVANCE).await;
-    let disk = disks.get_mut(&3).unwrap();
-    disk.leave_free(FREE_BYTES);
-    assert_eq!(exit_code(&mut child).await, Some(1));
-    let said = last_words(&cluster, 3);
+    let mut on = Failing::begin(LIMITS).await;
+    on.advance().await;
+    on.disk.leave_free(FREE_BYTES);
+    assert_eq!(exit_code(&mut on.child).await, Some(1));
+    let said = last_words(&on.cluster, NODE);
     assert!(says_why(&said, "No space left on device"), "{said}");
-    load.progress().advance(ADVANCE).await;
+    on.advance().await;
 
-    disk.make_space();
-    cluster.restart(&[3]).await;
-    load.progress().advance(ADVANCE).await;
-    load.end_and_check(&cluster).await;
-    all_files_are_sound(&cluster).await;
+    on.disk.make_space();
+    on.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_stops_at_the_first_sync_that_fails_and_acknowledges_nothing_after_it() {
-    let mut disks = disks([3]);
-    let mut cluster = start_on(&disks, "").await;
-    let client = cluster.client(TENANT).await;
-    let load = Load::begin(&client).await;
-    cluster.terminate(3).await;
-    let (mut child, process) = cluster.start_here(3).await;
-    load.progress().advance(ADVANCE).await;
-    let disk = disks.get_mut(&3).unwrap();
+    let mut on = Failing::begin("").await;
+    on.advance().await;
     // One at a time: the sync after it says that all is well. The first may be for a file that is not used yet.
     until_true("a node stops when a sync fails", async || {
-        disk.fail_syncs(1);
-        !process.is_alive()
+        on.disk.fail_syncs(1);
+        !on.process.is_alive()
     })
     .await;
-    disk.fail_syncs(0);
-    assert_eq!(exit_code(&mut child).await, Some(1));
-    let said = last_words(&cluster, 3);
+    on.disk.fail_syncs(0);
+    assert_eq!(exit_code(&mut on.child).await, Some(1));
+    let said = last_words(&on.cluster, NODE);
     assert!(says_why(&said, "Input/output error"), "{said}");
-    load.progress().advance(ADVANCE).await;
+    on.advance().await;
 
     // What the sync was for is gone with the power; had it been acknowledged, it would be missed.
-    disk.lose_unsynced();
-    cluster.restart(&[3]).await;
-    load.progress().advance(ADVANCE).await;
-    load.end_and_check(&cluster).await;
-    all_files_are_sound(&cluster).await;
+    on.disk.lose_unsynced();
+    on.recover().await;
 }
 
 /// A write of the log says the system's reason; one in RocksDB's background says it only to its own log.
