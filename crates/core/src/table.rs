@@ -55,7 +55,7 @@ pub(crate) const EPOCH: u8 = 0x2f;
 pub(crate) const FROZEN: u8 = 0x30;
 /// Control group: generations of leaf pages whose rows are to be deleted.
 pub(crate) const SWEEP: u8 = 0x31;
-/// Control group: nodes that may hold roots.
+/// Control group: nodes that may hold shares and roots.
 pub(crate) const HOLDER: u8 = 0x32;
 /// Control group: keys below fenced ones that an erasure has still to fence.
 pub(crate) const EXPAND: u8 = 0x33;
@@ -63,6 +63,12 @@ pub(crate) const EXPAND: u8 = 0x33;
 pub(crate) const PENDING: u8 = 0x34;
 /// Control group: erasures whose old roots are not destroyed everywhere, by their last epoch.
 pub(crate) const REKEYED: u8 = 0x35;
+/// Control group: roots that holders may still have shares of.
+pub(crate) const ROOT: u8 = 0x36;
+/// Control group: erasures that are DESTROYED and of which not every node has said so, by their last epoch.
+pub(crate) const DESTROYED: u8 = 0x37;
+/// Control group: that an operator sealed the cluster.
+pub(crate) const SEAL: u8 = 0x38;
 /// Control group: the placement policy.
 pub(crate) const PLACEMENT: u8 = 0x3f;
 

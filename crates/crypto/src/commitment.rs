@@ -40,6 +40,11 @@ pub fn root_commitment(root: &SecretKey) -> Commitment {
     sha256(&[b"eunoe/root-commit/v1\0", root.expose()])
 }
 
+/// A part of a shared root: a false one names who gave it (erasure.md R16).
+pub(crate) fn sub_key_commitment(sub_key: &SecretKey) -> Commitment {
+    sha256(&[b"eunoe/sub-key-commit/v1\0", sub_key.expose()])
+}
+
 fn sha256(parts: &[&[u8]]) -> Commitment {
     let mut context = Context::new(&SHA256);
     for part in parts {

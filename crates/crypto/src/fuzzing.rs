@@ -25,6 +25,7 @@ pub const FORMS: &[Form] = &[
         Ok(e.finish().into())
     }),
     ("root", crate::root::recode),
+    ("root share", crate::sharing::recode),
     ("padding", |bytes| {
         let mut out = Vec::new();
         pad_into(&bytes[..content_len(bytes)?], &mut out);

@@ -24,6 +24,7 @@ mod record;
 mod root;
 mod sealing;
 mod secret;
+mod sharing;
 mod tree;
 
 pub use aad::{Context, ConversationRowAad, MessageAad};
@@ -39,6 +40,7 @@ pub use record::{IndexRecord, KeyGeneration, KeyRecord};
 pub use root::RootKey;
 pub use sealing::SealingKey;
 pub use secret::{ArenaError, KeyArena, LockedKey, Locking, SecretBytes, SecretKey};
+pub use sharing::{DealtRoot, Rebuilding, RootShare, ShareError, Sharing, SharingError};
 pub use tree::{
     ARITY, ChildKeys, Genesis, KeptPageKeys, LeafName, Levels, LevelsError, MetaPage, OpenedPage, OpenedRow,
     PageId, PageKeys, RowHeader, RowTag, Tree,

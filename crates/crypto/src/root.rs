@@ -1,24 +1,26 @@
-//! The epoch root: the one key that everything hangs on, never in a log, a snapshot or a backup.
+//! The epoch root: the one key that everything hangs on, whole in memory only, never in a log, a vault, a snapshot or a
+//! backup. How it is made and kept is in [`crate::Sharing`].
 
 use eunoe_types::{DecodeError, Decoder};
 
 use crate::commitment::root_commitment;
 use crate::tree::PageKeys;
-use crate::{Commitment, Entropy, KeyArena, KeyError, LockedKey, SecretBytes, SecretKey};
+use crate::{Commitment, KeyArena, KeyError, LockedKey, SecretBytes, SecretKey};
 
-const VERSION: u8 = 1;
-/// The whole root. Shares of it will be another form.
+pub(crate) const VERSION: u8 = 1;
+/// The whole root, as it travels between memories.
 const FORM_WHOLE: u8 = 0;
+/// A share of it, as vaults keep it.
+pub(crate) const FORM_SHARE: u8 = 1;
 
 /// The root of one epoch.
 #[derive(Debug)]
 pub struct RootKey(LockedKey);
 
 impl RootKey {
-    /// A fresh root.
-    pub fn generate(arena: &KeyArena, entropy: &mut dyn Entropy) -> Result<Self, KeyError> {
-        let key = SecretKey::generate(entropy)?;
-        Ok(Self(arena.store(&key)?))
+    /// A root that is made elsewhere in this crate.
+    pub(crate) fn store(arena: &KeyArena, key: &SecretKey) -> Result<Self, KeyError> {
+        Ok(Self(arena.store(key)?))
     }
 
     /// The public commitment to it.
@@ -31,7 +33,7 @@ impl RootKey {
         PageKeys::derive(&self.0)
     }
 
-    /// The form that a vault keeps and an unsealed peer hands over.
+    /// The form in which it goes from memory to memory. No vault ever keeps it.
     pub fn encode(&self) -> SecretBytes {
         form_of(&self.0)
     }

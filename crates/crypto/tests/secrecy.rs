@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use eunoe_crypto::{
     ChildKeys, IndexKind, IndexRecord, KeyGeneration, KeyKind, KeyRecord, LocatorKey, LookupKey, MetaPage,
-    PageKeys, RootKey, SealingKey, open, seal,
+    PageKeys, SealingKey, Sharing, open, seal,
 };
 use eunoe_types::{Kid, TenantId, TimeMs};
 
@@ -52,7 +52,9 @@ fn debug_hides_keys_records_and_names() {
     let stored = arena.store(&secret_key).expect("room");
     let lookup = LookupKey::derive(&arena, &secret_key).expect("memory");
     let mut source = Fixed;
-    let root = RootKey::generate(&arena, &mut source).expect("generates");
+    let sharing = Sharing::new(3, 2).expect("a size");
+    let dealt = sharing.deal(&arena, &mut source).expect("deals");
+    let share = dealt.share(0).expect("a holder");
     let children = ChildKeys::generate(&mut source).expect("generates");
     let meta = MetaPage::generate(&mut source).expect("generates");
     let opened = PageKeys::derive(&secret_key);
@@ -67,7 +69,9 @@ fn debug_hides_keys_records_and_names() {
         format!("{stored:?}"),
         format!("{arena:?}"),
         format!("{lookup:?}"),
-        format!("{root:?}"),
+        format!("{:?}", dealt.root()),
+        format!("{dealt:?}"),
+        format!("{share:?}"),
         format!("{:?}", root.encode()),
         format!("{children:?}"),
         format!("{meta:?}"),

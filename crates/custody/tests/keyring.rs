@@ -273,7 +273,7 @@ fn another_root_is_refused_by_its_commitment() {
     let (cluster, root) = Cluster::begun(1);
     let keyring = keyring(&cluster, &root);
     keyring.seal();
-    let other = RootKey::generate(&arena(), &mut Seeded(99)).expect("generates");
+    let other = other_root(99);
     assert!(matches!(
         keyring.unseal(&cluster.rows, &other),
         Err(KeyringError::WrongRoot)
@@ -295,7 +295,7 @@ fn another_root_opens_nothing_even_under_a_forged_commitment() {
             &mut Seeded(2),
         )
     };
-    let other = RootKey::generate(&arena(), &mut Seeded(99)).expect("generates");
+    let other = other_root(99);
     cluster.forge_commitment(&root, &other);
     assert_eq!(
         control::epoch(&cluster.rows)
@@ -324,7 +324,7 @@ fn another_root_opens_nothing_even_under_a_forged_commitment() {
 #[test]
 fn before_genesis_no_root_is_taken() {
     let keyring = support::sealed_keyring();
-    let root = RootKey::generate(&arena(), &mut Seeded(1)).expect("generates");
+    let root = other_root(1);
     let empty = support::Rows::default();
     assert!(matches!(
         keyring.unseal(&empty, &root),

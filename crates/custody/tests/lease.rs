@@ -98,7 +98,7 @@ fn under_the_state_of_another_epoch_a_key_is_never_said_not_to_exist() {
 fn a_keyring_without_the_root_that_counts_seals_itself() {
     let mut world = Small::begun();
     let [without, wrong] = [(); 2].map(|()| keyring(&world.cluster, &world.root));
-    let other = RootKey::generate(&arena(), &mut Seeded(77)).expect("generates");
+    let other = other_root(77);
     wrong.keep_next(other, wrong.expect_root(0).expect("is taken"));
     let root = epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
     for keyring in [without, wrong] {

@@ -44,5 +44,7 @@ pub const EPOCH_ERASURES_MAX: usize = 512;
 pub const EXPAND_KEYS_MAX: usize = 256;
 /// Rows that one command deletes.
 pub const SWEEP_ROWS_MAX: usize = 2_048;
+/// Holders that share one root.
+pub const ROOT_HOLDERS_MAX: usize = 9;
 /// Nodes of a cluster that may hold a root at once.
 pub const HOLDERS_MAX: usize = 1_024;

@@ -7,12 +7,13 @@ use super::erasure_row::{EpochRow, frozen_key};
 use super::event::Event;
 use super::placement;
 use super::reply::{KeyOutcome, Rejection, Reply};
+use super::root_row::RootRow;
 use super::row::{
-    GenesisRow, KeyState, KeyStateRow, NODES_MAX, NodeRow, NodeState, leaf_row_key, page_generation_key,
-    page_key, staged_page_key, version_key,
+    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
+    staged_page_key, version_key,
 };
-use super::{epoch, erase, holder};
-use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn, table};
+use super::{epoch, erase, holder, seal};
+use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
 
 /// The machine of the control group.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +40,12 @@ impl Machine for ControlMachine {
             Command::AbortEpoch { attempt } => epoch::abort(txn, *attempt)?,
             Command::AttestDestroyed(said) => holder::attest(txn, said)?,
             Command::Sweep => epoch::sweep(txn)?,
+            Command::ShareEpoch(share) => epoch::share(txn, share)?,
+            Command::VerifyEpoch(said) => epoch::verify(txn, said)?,
+            Command::LeaseOver(said) => holder::lease_over(txn, said)?,
+            Command::Decommission(said) => holder::decommission(txn, said)?,
+            Command::VaultRolledBack(said) => holder::rolled_back(txn, said)?,
+            Command::Seal(sealed) => seal::set(txn, *sealed)?,
         };
         let effects = if answer.is_ok() {
             vec![Effect::ControlChanged]
@@ -64,17 +71,6 @@ pub(super) fn is_admitted(txn: &Txn<'_>, id: NodeId) -> Result<bool, Fault> {
     Ok(node(txn, id)?.is_some_and(|node| node.state == NodeState::Admitted))
 }
 
-/// Nodes that are in the cluster now.
-pub(super) fn admitted_nodes(txn: &Txn<'_>) -> Result<usize, Fault> {
-    let mut admitted = 0;
-    for (_, row) in txn.scan_prefix(&[table::NODE], None, NODES_MAX)? {
-        if NodeRow::decode(&row)?.state == NodeState::Admitted {
-            admitted += 1;
-        }
-    }
-    Ok(admitted)
-}
-
 fn stage_pages(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
     if genesis(txn)?.is_some() {
         return Ok(Err(Rejection::GenesisDone));
@@ -95,6 +91,10 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     }
     if let Some(rejection) = placement::obstacle(new) {
         return Ok(Err(rejection));
+    }
+    let everybody_keeps = new.made.kept == new.sharing.holders;
+    if !new.sharing.is_sound() || new.made.sub_keys.len() != new.sharing.sub_keys() || !everybody_keeps {
+        return Ok(Err(Rejection::BadSharing));
     }
     let mut staged = Vec::with_capacity(new.pages.len());
     for name in &new.pages {
@@ -118,24 +118,38 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     let epoch = EpochRow {
         epoch: 0,
         attempt: new.attempt,
-        root_commit: new.root_commit,
+        root_commit: new.made.root_commit,
         last_attempt: 0,
         pending: None,
     };
     txn.put(EpochRow::key(), epoch.encode());
+    let root = RootRow {
+        leads_to: epoch.epoch,
+        sharing: new.sharing.clone(),
+        made: Some(new.made.clone()),
+        verified: Vec::new(),
+    };
+    txn.put(RootRow::key(epoch.epoch, epoch.attempt), root.encode());
     txn.put(version_key(), 1u32.to_be_bytes().to_vec());
     Event::new()
         .number("attempt", epoch.attempt)
         .number("epoch", epoch.epoch)
+        .nodes("holders", &root.sharing.holders)
         .bytes("realm", &row.realm.0)
         .bytes("root_commit", &epoch.root_commit)
         .text("t", "eunoe/genesis@v1")
+        .number("threshold", root.sharing.threshold.into())
         .record(txn)?;
     placement::fix(txn, new.policy)?;
     for node in &new.nodes {
         // A list that names an id twice admits the first of them.
         let _admitted_or_known = admit(txn, node)?;
     }
+    for node in &root.sharing.holders {
+        holder::note_share(txn, *node, epoch.epoch)?;
+    }
+    let (founder, boot) = &new.founder;
+    holder::note_memory(txn, &epoch, epoch.epoch, (*founder, boot))?;
     Ok(Ok(Reply::Done))
 }
 
@@ -264,7 +278,10 @@ fn grant(txn: &mut Txn<'_>, id: NodeId, boot: &BootId, epoch: u64) -> Result<Ans
     if !holder::may_be_given(txn, id)? {
         return Ok(Err(Rejection::NoSuchNode));
     }
-    holder::note_grant(txn, &row, epoch, (id, boot))?;
+    if seal::is_on(txn)? {
+        return Ok(Err(Rejection::Sealed));
+    }
+    holder::note_memory(txn, &row, epoch, (id, boot))?;
     Ok(Ok(Reply::Done))
 }
 

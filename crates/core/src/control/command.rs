@@ -2,7 +2,12 @@
 
 use eunoe_types::{BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, Realm, TimeMs, limits};
 
-use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, RequestErasure, SwitchEpoch};
+use super::epoch_command::{
+    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, LeaseOver, ShareEpoch, SwitchEpoch,
+    VaultRolledBack, VerifyEpoch,
+};
+use super::erasure_command::RequestErasure;
+use super::root_row::{MadeRoot, Sharing};
 use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
 use crate::placement::Policy;
@@ -70,6 +75,18 @@ pub enum Command<'a> {
     AttestDestroyed(AttestDestroyed),
     /// Deletes some rows of replaced leaf pages.
     Sweep,
+    /// Says what commits to the attempt's root, and who keeps shares of it.
+    ShareEpoch(ShareEpoch),
+    /// A node says that it found the attempt right.
+    VerifyEpoch(VerifyEpoch),
+    /// The leader says that the lease of a process is over.
+    LeaseOver(LeaseOver),
+    /// Takes a removed node's shares and memory for gone, on evidence.
+    Decommission(Decommission),
+    /// A node says that a share came back into its vault.
+    VaultRolledBack(VaultRolledBack),
+    /// Forbids everybody to hold a root, or allows it again.
+    Seal(bool),
 }
 
 /// The name of an interior page of a key tree.
@@ -103,8 +120,12 @@ pub struct Genesis {
     pub pages: Vec<PageName>,
     /// Depth of the key trees.
     pub levels: u8,
-    /// Public commitment to the root.
-    pub root_commit: [u8; 32],
+    /// How the root is shared: every holder keeps its share already.
+    pub sharing: Sharing,
+    /// Public commitments to the root.
+    pub made: MadeRoot,
+    /// The process that made the root, and had it in memory.
+    pub founder: (NodeId, BootId),
     /// Number of data groups, for ever.
     pub data_groups: u32,
     /// When, as the proposer saw it.
@@ -193,6 +214,14 @@ impl<'a> Command<'a> {
             Self::Sweep => {
                 e.u8(15);
             }
+            Self::ShareEpoch(share) => share.encode(e.u8(20)),
+            Self::VerifyEpoch(verify) => verify.encode(e.u8(21)),
+            Self::LeaseOver(over) => over.encode(e.u8(22)),
+            Self::Decommission(decommission) => decommission.encode(e.u8(23)),
+            Self::VaultRolledBack(rolled_back) => rolled_back.encode(e.u8(24)),
+            Self::Seal(sealed) => {
+                e.u8(25).u8(u8::from(*sealed));
+            }
         }
         e.finish()
     }
@@ -232,6 +261,12 @@ impl<'a> Command<'a> {
             },
             14 => Self::AttestDestroyed(AttestDestroyed::decode(&mut d)?),
             15 => Self::Sweep,
+            20 => Self::ShareEpoch(ShareEpoch::decode(&mut d)?),
+            21 => Self::VerifyEpoch(VerifyEpoch::decode(&mut d)?),
+            22 => Self::LeaseOver(LeaseOver::decode(&mut d)?),
+            23 => Self::Decommission(Decommission::decode(&mut d)?),
+            24 => Self::VaultRolledBack(VaultRolledBack::decode(&mut d)?),
+            25 => Self::Seal(d.flag()?),
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         d.finish()?;
@@ -282,10 +317,10 @@ impl Genesis {
             .varint(self.attempt)
             .varint(self.pages.len() as u64);
         self.pages.iter().for_each(|page| page.encode(e));
-        e.u8(self.levels)
-            .fixed(&self.root_commit)
-            .varint(u64::from(self.data_groups))
-            .varint(self.time.0);
+        self.sharing.encode(e.u8(self.levels));
+        self.made.encode(e);
+        e.varint(self.founder.0.0).fixed(self.founder.1.as_bytes());
+        e.varint(u64::from(self.data_groups)).varint(self.time.0);
         e.varint(self.nodes.len() as u64);
         self.nodes.iter().for_each(|node| node.encode_into(e));
         e.u8(self.policy.tag());
@@ -298,7 +333,9 @@ impl Genesis {
             // Every name takes at least three bytes, so the input bounds the list.
             pages: list(d, usize::MAX, PageName::decode)?,
             levels: d.u8()?,
-            root_commit: d.array()?,
+            sharing: Sharing::decode(d)?,
+            made: MadeRoot::decode(d)?,
+            founder: (NodeId(d.varint()?), BootId(d.array()?)),
             data_groups: d.varint_u32()?,
             time: TimeMs(d.varint()?),
             nodes: list(d, limits::VOTERS_MAX, NodeRow::decode_from)?,

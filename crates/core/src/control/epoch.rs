@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_merkle::{leaf_hash, node_hash};
-use eunoe_types::{ErasureId, Fault, Kid, NodeId, TimeMs, limits};
+use eunoe_types::{ErasureId, Fault, Kid, TimeMs, limits};
 
 use super::apply::{self, Answer};
 use super::command::PageName;
+use super::epoch_command::{BeginEpoch, EpochChunk, ShareEpoch, SwitchEpoch, VerifyEpoch};
 use super::erase::{key_row, named_erasure};
-use super::erasure_command::{BeginEpoch, EpochChunk, SwitchEpoch};
 use super::erasure_row::{
     EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, child_key, fenced_key, frozen_key,
     rekeyed_key, sweep_key,
@@ -20,9 +20,12 @@ use super::erasure_row::{
 use super::event::Event;
 use super::holder;
 use super::reply::{Rejection, Reply};
+use super::root_row::RootRow;
 use super::row::{KeyState, KeyStateRow, page_generation_key, page_key};
 use crate::{Txn, table};
 
+/// Nodes that must have looked at an attempt, where there are so many.
+const VERIFIERS: usize = 2;
 /// Staged pages that are looked at together.
 const STAGED_PAGES: usize = 1_024;
 
@@ -63,6 +66,11 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
             return Ok(Err(Rejection::NoSuchNode));
         }
     }
+    let sharing = &new.sharing;
+    let is_given = |node| new.recipients.iter().any(|(id, _)| id == node);
+    if !sharing.is_sound() || !sharing.holders.iter().all(is_given) {
+        return Ok(Err(Rejection::BadSharing));
+    }
     give_up(txn, &mut row)?;
     // Nothing is left out or replaced twice: the second time, the generation just made would be swept away.
     let list = PendingRow {
@@ -73,8 +81,18 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
         txn.put(frozen_key(*tree, *page), Vec::new());
     }
     for (node, boot) in &new.recipients {
-        holder::note_grant(txn, &row, new.epoch, (*node, boot))?;
+        holder::note_memory(txn, &row, new.epoch, (*node, boot))?;
     }
+    for node in &sharing.holders {
+        holder::note_share(txn, *node, row.epoch)?;
+    }
+    let root = RootRow {
+        leads_to: row.epoch,
+        sharing: sharing.clone(),
+        made: None,
+        verified: Vec::new(),
+    };
+    txn.put(RootRow::key(new.epoch, new.attempt.into()), root.encode());
     txn.put(PendingRow::key(), list.encode());
     row.last_attempt = new.attempt;
     row.pending = Some(PendingEpoch {
@@ -111,10 +129,13 @@ fn give_up(txn: &mut Txn<'_>, row: &mut EpochRow) -> Result<(), Fault> {
         txn.put(sweep_key(*tree, *page, row.last_attempt), Vec::new());
     }
     txn.delete(PendingRow::key());
+    let sharing = pending_root(txn, row)?.sharing;
     Event::new()
         .number("attempt", u64::from(row.last_attempt))
         .number("epoch", row.epoch + 1)
+        .nodes("holders", &sharing.holders)
         .text("t", "eunoe/epoch-aborted@v1")
+        .number("threshold", sharing.threshold.into())
         .record(txn)
 }
 
@@ -156,52 +177,136 @@ pub(super) fn stage(txn: &mut Txn<'_>, chunk: &EpochChunk<'_>, command: &[u8]) -
     pending.chunks += 1;
     pending.digest = chunk_digest(&pending.digest, command);
     txn.put(EpochRow::key(), row.encode());
+    let mut root = pending_root(txn, &row)?;
+    if !root.verified.is_empty() {
+        // They looked at less.
+        root.verified.clear();
+        put_pending_root(txn, &row, &root);
+    }
+    Ok(Ok(Reply::Done))
+}
+
+/// The root of the attempt under way.
+fn pending_root(txn: &Txn<'_>, row: &EpochRow) -> Result<RootRow, Fault> {
+    let key = RootRow::key(row.epoch + 1, row.last_attempt.into());
+    let root = txn.decoded(&key, RootRow::decode)?;
+    root.ok_or_else(|| Fault::broken("the epoch under preparation has no root"))
+}
+
+fn put_pending_root(txn: &mut Txn<'_>, row: &EpochRow, root: &RootRow) {
+    txn.put(
+        RootRow::key(row.epoch + 1, row.last_attempt.into()),
+        root.encode(),
+    );
+}
+
+/// The attempt that a command is about, if it is the one under way.
+fn under_way(txn: &Txn<'_>, attempt: u32) -> Result<Result<EpochRow, Rejection>, Fault> {
+    Ok(match epoch(txn)? {
+        None => Err(Rejection::NoGenesis),
+        Some(row) if row.pending.is_some() && row.last_attempt == attempt => Ok(row),
+        Some(_) => Err(Rejection::WrongAttempt),
+    })
+}
+
+/// Records what commits to an attempt's root, and whose vaults keep shares of it.
+pub(super) fn share(txn: &mut Txn<'_>, new: &ShareEpoch) -> Result<Answer, Fault> {
+    let row = match under_way(txn, new.attempt)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let mut root = pending_root(txn, &row)?;
+    match &root.made {
+        // The same again, after an answer that got lost.
+        Some(made) if *made == new.made => return Ok(Ok(Reply::Done)),
+        Some(_) => return Ok(Err(Rejection::BadSharing)),
+        None => {}
+    }
+    let is_holder = |node| root.sharing.holders.contains(node);
+    let ordered = new.made.kept.windows(2).all(|pair| pair[0] < pair[1]);
+    if new.made.sub_keys.len() != root.sharing.sub_keys() || !ordered || !new.made.kept.iter().all(is_holder)
+    {
+        return Ok(Err(Rejection::BadSharing));
+    }
+    if new.made.kept.len() < usize::from(root.sharing.threshold) {
+        return Ok(Err(Rejection::TooFewHolders));
+    }
+    root.made = Some(new.made.clone());
+    put_pending_root(txn, &row, &root);
+    Ok(Ok(Reply::Done))
+}
+
+/// Records that a node looked at the attempt, and at what.
+pub(super) fn verify(txn: &mut Txn<'_>, said: &VerifyEpoch) -> Result<Answer, Fault> {
+    let row = match under_way(txn, said.attempt)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let mut root = pending_root(txn, &row)?;
+    let same_root = root
+        .made
+        .as_ref()
+        .is_some_and(|made| made.root_commit == said.root_commit);
+    let same_trees = row.pending.is_some_and(|pending| pending.digest == said.digest);
+    if !same_root || !same_trees {
+        return Ok(Err(Rejection::WrongDigest));
+    }
+    if !root.sharing.holders.contains(&said.node) {
+        return Ok(Err(Rejection::NoSuchNode));
+    }
+    if !root.verified.contains(&said.node) {
+        root.verified.push(said.node);
+        put_pending_root(txn, &row, &root);
+    }
     Ok(Ok(Reply::Done))
 }
 
 /// Makes the attempt's root the current one.
 pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fault> {
-    let Some(mut row) = epoch(txn)? else {
-        return Ok(Err(Rejection::NoGenesis));
+    let mut row = match under_way(txn, new.attempt)? {
+        Ok(row) => row,
+        Err(rejection) => return Ok(Err(rejection)),
     };
-    match &row.pending {
-        Some(_) if row.last_attempt != new.attempt => return Ok(Err(Rejection::WrongAttempt)),
-        None => return Ok(Err(Rejection::WrongAttempt)),
-        Some(pending) if pending.digest != new.digest => return Ok(Err(Rejection::WrongDigest)),
-        Some(_) => {}
+    if row.pending.is_none_or(|pending| pending.digest != new.digest) {
+        return Ok(Err(Rejection::WrongDigest));
     }
-    if !enough_holders(txn, &new.holders)? {
+    let mut root = pending_root(txn, &row)?;
+    let Some(made) = &root.made else {
+        return Ok(Err(Rejection::TooFewHolders));
+    };
+    let mut keeping = 0;
+    for node in &made.kept {
+        keeping += usize::from(holder::may_be_given(txn, *node)?);
+    }
+    if keeping < usize::from(root.sharing.threshold) {
         return Ok(Err(Rejection::TooFewHolders));
     }
+    if root.verified.len() < root.sharing.holders.len().min(VERIFIERS) {
+        return Ok(Err(Rejection::NotVerified));
+    }
+    let root_commit = made.root_commit;
     let list = pending(txn)?;
     replace_pages(txn, new.attempt, &list)?;
     let erased = row.epoch;
     drop_keys(txn, &list.keys, erased, new.time)?;
     txn.delete(PendingRow::key());
+    root.leads_to = row.epoch + 1;
+    put_pending_root(txn, &row, &root);
     row.epoch += 1;
     row.attempt = u64::from(new.attempt);
-    row.root_commit = new.root_commit;
+    row.root_commit = root_commit;
     row.pending = None;
     txn.put(EpochRow::key(), row.encode());
     Event::new()
         .number("attempt", row.attempt)
         .number("epoch", row.epoch)
         .number("erased", list.keys.len() as u64)
+        .nodes("holders", &root.sharing.holders)
         .bytes("root_commit", &row.root_commit)
         .text("t", "eunoe/epoch-switch@v1")
+        .number("threshold", root.sharing.threshold.into())
         .record(txn)?;
     Ok(Ok(Reply::Done))
-}
-
-/// Whether most of the admitted nodes are among `holders`, so that the new root survives what the log survives.
-fn enough_holders(txn: &Txn<'_>, holders: &[NodeId]) -> Result<bool, Fault> {
-    let mut holding: Vec<NodeId> = Vec::new();
-    for id in holders {
-        if apply::is_admitted(txn, *id)? && !holding.contains(id) {
-            holding.push(*id);
-        }
-    }
-    Ok(2 * holding.len() > apply::admitted_nodes(txn)?)
 }
 
 fn replace_pages(txn: &mut Txn<'_>, attempt: u32, list: &PendingRow) -> Result<(), Fault> {

@@ -1,9 +1,11 @@
-//! Reads of erasures, of the epoch under preparation, and of who holds roots.
+//! Reads of erasures, of the epoch under preparation, of roots and of who may hold them.
 
 use eunoe_types::{ErasureId, Fault, Kid, NodeId, limits};
 
-use super::erasure_row::{ErasureRow, ErasureState, HolderRow, PendingRow, erasure_of_key, kid_of};
+use super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingRow, erasure_of_key, kid_of};
+use super::root_row::{HolderRow, RootRow};
 use super::row::leaf_rows_prefix;
+use super::standing::Standing;
 use crate::state_view::decoded;
 use crate::{Row, ScanRange, StateView, table};
 
@@ -114,33 +116,53 @@ pub fn holders(view: &dyn StateView) -> Result<Vec<(NodeId, HolderRow)>, Fault> 
         .collect()
 }
 
-/// Nodes that may still hold a root that led to an erasure's keys.
-pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<NodeId>, Fault> {
-    let ErasureState::Rekeyed { epoch, .. } = row.state else {
-        return Ok(Vec::new());
-    };
-    let holders = holders(view)?.into_iter();
-    Ok(holders
-        .filter(|(_, holder)| holder.oldest <= epoch)
-        .map(|(node, _)| node)
-        .collect())
+/// The current root; none before genesis.
+pub fn current_root(view: &dyn StateView, epoch: &EpochRow) -> Result<Option<RootRow>, Fault> {
+    decoded(view, &RootRow::key(epoch.epoch, epoch.attempt), RootRow::decode)
 }
 
-/// The last epoch in the key of a REKEYED erasure.
-pub(super) fn rekeyed_at(key: &[u8]) -> Result<u64, Fault> {
+/// The root of the attempt under way, if there is one.
+pub fn pending_root(view: &dyn StateView, epoch: &EpochRow) -> Result<Option<RootRow>, Fault> {
+    if epoch.pending.is_none() {
+        return Ok(None);
+    }
+    let key = RootRow::key(epoch.epoch + 1, epoch.last_attempt.into());
+    decoded(view, &key, RootRow::decode)
+}
+
+/// Nodes that stand between an erasure and its next step: those that keep its keys from being destroyed, or, once they are,
+/// those that have not said so themselves.
+pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<NodeId>, Fault> {
+    match row.state {
+        ErasureState::Rekeyed { epoch, .. } => Ok(Standing::read(view)?.in_the_way(epoch)),
+        ErasureState::Destroyed {
+            epoch, full: None, ..
+        } => Ok(Standing::read(view)?.silent(epoch)),
+        ErasureState::Requested | ErasureState::Fenced | ErasureState::Destroyed { .. } => Ok(Vec::new()),
+    }
+}
+
+/// The last epoch in the key of an erasure that is REKEYED or DESTROYED.
+pub(super) fn last_epoch_of(key: &[u8]) -> Result<u64, Fault> {
     let epoch = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
     let epoch = epoch.map(u64::from_be_bytes);
-    epoch.ok_or_else(|| Fault::broken("the key of a rekeyed erasure is short"))
+    epoch.ok_or_else(|| Fault::broken("the key of an erasure's last epoch is short"))
 }
 
-/// Whether an erasure is still called REKEYED although no node may hold a root that led to its keys: an attestation
-/// moves only so many on, and the next one, or the same again, takes the others.
+/// Whether an erasure has not moved on although nothing is in its way any more: an attestation moves only so many on, and
+/// the next one, or the same again, takes the others.
 pub fn destruction_is_due(view: &dyn StateView) -> Result<bool, Fault> {
-    let Some((key, _)) = prefixed(view, &[table::REKEYED], 1)?.pop() else {
-        return Ok(false);
+    let first = |table| {
+        let row = prefixed(view, &[table], 1)?.pop();
+        row.map(|(key, _)| last_epoch_of(&key)).transpose()
     };
-    let epoch = rekeyed_at(&key)?;
-    Ok(holders(view)?.iter().all(|(_, holder)| holder.oldest > epoch))
+    let (rekeyed, destroyed) = (first(table::REKEYED)?, first(table::DESTROYED)?);
+    if rekeyed.is_none() && destroyed.is_none() {
+        return Ok(false);
+    }
+    let standing = Standing::read(view)?;
+    let is_over = |epoch: Option<u64>, before| epoch.is_some_and(|epoch| epoch < before);
+    Ok(is_over(rekeyed, standing.destroyed_before()) || is_over(destroyed, standing.full_before()))
 }
 
 /// Sealed rows of a leaf page's generation, after the row filed under `after`.

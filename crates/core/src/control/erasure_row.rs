@@ -1,8 +1,6 @@
-//! Rows of erasures, of the epoch, and of who holds roots.
+//! Rows of erasures and of the epoch.
 
-use eunoe_types::{
-    BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, RequestMac, TimeMs, limits,
-};
+use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, Kid, RequestMac, TimeMs, limits};
 
 use super::command::list;
 use crate::{FORMAT, known_format, table};
@@ -21,14 +19,16 @@ pub enum ErasureState {
         /// When, as the proposer of the switch saw it.
         time: TimeMs,
     },
-    /// Every node that held such a root said that it destroyed it.
+    /// Nobody can rebuild a root that led to its keys: too few of the shares are left, and no memory holds one.
     Destroyed {
         /// The last epoch whose root led to a key of it.
         epoch: u64,
         /// When the current root stopped leading to it.
         rekeyed: TimeMs,
-        /// When the last node said so.
+        /// When that was first known.
         time: TimeMs,
+        /// When every node that ever held a share or a root had said itself that it holds none of then, if all did.
+        full: Option<TimeMs>,
     },
 }
 
@@ -100,19 +100,6 @@ pub struct PendingRow {
     pub pages: Vec<(u8, u32)>,
 }
 
-/// In the place of an epoch: no root of any. A node that said so is given none any more.
-pub const HOLDS_NONE: u64 = u64::MAX;
-
-/// A node that may hold roots, in its vault or in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HolderRow {
-    /// The oldest epoch whose root, or a root that led to the same keys, it may still hold; [`HOLDS_NONE`] after it
-    /// said that it holds none and is to be given none.
-    pub oldest: u64,
-    /// The run of its process that said so or was granted a root last.
-    pub boot: BootId,
-}
-
 impl ErasureRow {
     pub(super) fn key(id: &ErasureId) -> Vec<u8> {
         table::key(table::ERASURE, &[id.as_bytes()])
@@ -130,8 +117,17 @@ impl ErasureRow {
             ErasureState::Requested => e.u8(1),
             ErasureState::Fenced => e.u8(2),
             ErasureState::Rekeyed { epoch, time } => e.u8(3).varint(epoch).varint(time.0),
-            ErasureState::Destroyed { epoch, rekeyed, time } => {
-                e.u8(4).varint(epoch).varint(rekeyed.0).varint(time.0)
+            ErasureState::Destroyed {
+                epoch,
+                rekeyed,
+                time,
+                full,
+            } => {
+                e.u8(4).varint(epoch).varint(rekeyed.0).varint(time.0);
+                match full {
+                    None => e.u8(0),
+                    Some(full) => e.u8(1).varint(full.0),
+                }
             }
         };
         e.u8(self.reason).u8(u8::from(self.urgent));
@@ -161,6 +157,10 @@ impl ErasureRow {
                     epoch: d.varint()?,
                     rekeyed: TimeMs(d.varint()?),
                     time: TimeMs(d.varint()?),
+                    full: match d.flag()? {
+                        false => None,
+                        true => Some(TimeMs(d.varint()?)),
+                    },
                 },
                 unknown => return Err(DecodeError::UnknownTag(unknown)),
             },
@@ -262,40 +262,6 @@ pub(super) fn decode_pending(d: &mut Decoder<'_>) -> Result<Pending, DecodeError
     Ok((keys, pages))
 }
 
-impl HolderRow {
-    /// Whether the node said that it holds none, and is given none any more.
-    pub fn is_retired(&self) -> bool {
-        self.oldest == HOLDS_NONE
-    }
-
-    pub(super) fn key(node: NodeId) -> Vec<u8> {
-        table::key(table::HOLDER, &[&node.0.to_be_bytes()])
-    }
-
-    /// The node in a key of this table.
-    pub(super) fn node_of(key: &[u8]) -> Result<NodeId, DecodeError> {
-        let tail = key.last_chunk::<8>().ok_or(DecodeError::Truncated)?;
-        Ok(NodeId(u64::from_be_bytes(*tail)))
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut e = Encoder::with_capacity(32);
-        e.u8(FORMAT).varint(self.oldest).fixed(self.boot.as_bytes());
-        e.finish()
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut d = Decoder::new(bytes);
-        known_format(&mut d)?;
-        let row = Self {
-            oldest: d.varint()?,
-            boot: BootId(d.array()?),
-        };
-        d.finish()?;
-        Ok(row)
-    }
-}
-
 /// That `child` dies with `parent`.
 pub(super) fn child_key(parent: &Kid, child: &Kid) -> Vec<u8> {
     [&children_prefix(parent), &child.as_bytes()[..]].concat()
@@ -338,4 +304,8 @@ pub(super) fn expand_key(erasure: &ErasureId, parent: &Kid) -> Vec<u8> {
 
 pub(super) fn rekeyed_key(epoch: u64, erasure: &ErasureId) -> Vec<u8> {
     table::key(table::REKEYED, &[&epoch.to_be_bytes(), erasure.as_bytes()])
+}
+
+pub(super) fn destroyed_key(epoch: u64, erasure: &ErasureId) -> Vec<u8> {
+    table::key(table::DESTROYED, &[&epoch.to_be_bytes(), erasure.as_bytes()])
 }

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eunoe_merkle::{Frontier, leaf_hash};
-use eunoe_types::Fault;
+use eunoe_types::{Fault, NodeId};
 
 use super::row::{event_key, frontier_key};
 use crate::Txn;
@@ -46,6 +46,14 @@ impl Event {
         self.json.push('"');
         self.json.push_str(&STANDARD.encode(value));
         self.json.push('"');
+        self
+    }
+
+    /// Adds a list of nodes.
+    pub(super) fn nodes(mut self, name: &str, value: &[NodeId]) -> Self {
+        self.name(name);
+        let ids: Vec<String> = value.iter().map(|node| node.0.to_string()).collect();
+        self.json.push_str(&format!("[{}]", ids.join(",")));
         self
     }
 

@@ -7,6 +7,7 @@ mod apply;
 mod codec_test;
 mod command;
 mod epoch;
+mod epoch_command;
 mod erase;
 mod erasure_command;
 mod erasure_query;
@@ -19,22 +20,32 @@ mod invariant;
 mod placement;
 mod query;
 mod reply;
+mod root_row;
 mod row;
+mod seal;
+mod standing;
 
 pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
 pub use epoch::chunk_digest;
-pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
-pub use erasure_query::{
-    FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders, leaf_rows,
-    missing_holders, pending_epoch, sweep_is_due,
+pub use epoch_command::{
+    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, EpochRowOf, LeaseOver, ShareEpoch, SwitchEpoch,
+    VaultRolledBack, VerifyEpoch,
 };
-pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HOLDS_NONE, HolderRow, PendingEpoch, PendingRow};
+pub use erasure_command::RequestErasure;
+pub use erasure_query::{
+    FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
+    leaf_rows, missing_holders, pending_epoch, pending_root, sweep_is_due,
+};
+pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow};
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
     cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,
-    page_generation, was_granted,
+    page_generation, staged_page, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
+pub use root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow, Sharing};
 pub use row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};
+pub use seal::is_sealed;
+pub use standing::Standing;

@@ -1,6 +1,6 @@
 //! Reads of the control group's state.
 
-use eunoe_types::{DecodeError, Fault, Kid, NodeId, limits};
+use eunoe_types::{BootId, DecodeError, Fault, Kid, NodeId, limits};
 
 use eunoe_merkle::Frontier;
 
@@ -8,7 +8,7 @@ use super::command::PageName;
 use super::erasure_row::EpochRow;
 use super::row::{
     GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
-    page_key, ram_set_prefix, version_key,
+    page_key, ram_set_key, staged_page_key, version_key,
 };
 use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};
@@ -56,17 +56,20 @@ pub fn nodes(view: &dyn StateView) -> Result<Vec<NodeRow>, Fault> {
     rows.iter().map(|(_, row)| Ok(NodeRow::decode(row)?)).collect()
 }
 
-/// Whether any run of a node's process was given the root of this epoch.
-pub fn was_granted(view: &dyn StateView, epoch: u64, node: NodeId) -> Result<bool, Fault> {
-    let prefix = ram_set_prefix(epoch, node);
-    let rows = view.scan(&ScanRange {
-        from: &prefix,
-        to: &table::after_prefix(&prefix),
-        backward: false,
-        rows_max: 1,
-        bytes_max: limits::PAGE_BYTES_MAX,
-    })?;
-    Ok(!rows.is_empty())
+/// Whether a run of a node's process was named to be given the root of an epoch.
+pub fn was_granted(view: &dyn StateView, epoch: u64, (node, boot): (NodeId, &BootId)) -> Result<bool, Fault> {
+    Ok(view.get(&ram_set_key(epoch, node, boot))?.is_some())
+}
+
+/// A page that the attempt under way staged.
+pub fn staged_page(view: &dyn StateView, name: PageName, attempt: u32) -> Result<Option<Vec<u8>>, Fault> {
+    let staged = view.get(&staged_page_key(name))?;
+    let own = staged.and_then(|value| {
+        value
+            .strip_prefix(&u64::from(attempt).to_be_bytes())
+            .map(<[u8]>::to_vec)
+    });
+    Ok(own)
 }
 
 /// A sealed interior page.

@@ -71,8 +71,16 @@ pub enum Rejection {
     WrongDigest,
     /// A key that is not fenced would be left out.
     KeyNotFenced,
-    /// Too few nodes hold the new root.
+    /// Too few nodes keep their shares of the new root.
     TooFewHolders,
+    /// The root cannot be shared so, or not with these nodes.
+    BadSharing,
+    /// Too few nodes have looked at what the attempt staged.
+    NotVerified,
+    /// The node is admitted still.
+    NodeAdmitted,
+    /// An operator sealed the cluster.
+    Sealed,
     /// A node's site is not well-formed.
     SiteMalformed,
     /// The placement policy does not allow a node's site.
@@ -80,7 +88,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 18] = [
+    const ALL: [(u8, Rejection); 22] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -97,6 +105,10 @@ impl Rejection {
         (14, Self::WrongDigest),
         (15, Self::KeyNotFenced),
         (16, Self::TooFewHolders),
+        (24, Self::BadSharing),
+        (25, Self::NotVerified),
+        (26, Self::NodeAdmitted),
+        (27, Self::Sealed),
         (32, Self::SiteMalformed),
         (33, Self::SiteOutside),
     ];

@@ -252,12 +252,10 @@ pub(super) fn page_generation_key(tree: u8, page: u32) -> Vec<u8> {
 }
 
 pub(super) fn ram_set_key(epoch: u64, node: NodeId, boot: &BootId) -> Vec<u8> {
-    [&ram_set_prefix(epoch, node), &boot.as_bytes()[..]].concat()
-}
-
-/// What the grants of one epoch to one node begin with.
-pub(super) fn ram_set_prefix(epoch: u64, node: NodeId) -> Vec<u8> {
-    table::key(table::RAM_SET, &[&epoch.to_be_bytes(), &node.0.to_be_bytes()])
+    table::key(
+        table::RAM_SET,
+        &[&epoch.to_be_bytes(), &node.0.to_be_bytes(), boot.as_bytes()],
+    )
 }
 
 pub(super) fn event_key(index: u64) -> Vec<u8> {

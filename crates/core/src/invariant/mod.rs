@@ -48,7 +48,9 @@ pub enum Invariant {
     ErasuresListed,
     /// An erasure's counts and times belong to its state.
     ErasureLadder,
-    /// What is destroyed is so at every node that may hold a root.
+    /// A root is shared soundly, the current one is kept by enough, and each attempt under way has one.
+    RootsShared,
+    /// Of what is destroyed, nobody has enough shares, and no memory a root.
     DestroyedByAll,
     /// Whoever was granted a root is a node, and known to hold it.
     HoldersKnown,
@@ -76,6 +78,7 @@ impl Invariant {
         Self::KeyStates,
         Self::ErasuresListed,
         Self::ErasureLadder,
+        Self::RootsShared,
         Self::DestroyedByAll,
         Self::HoldersKnown,
         Self::TransparencyLog,
@@ -101,6 +104,7 @@ impl Invariant {
             Self::KeyStates => "key_states",
             Self::ErasuresListed => "erasures_listed",
             Self::ErasureLadder => "erasure_ladder",
+            Self::RootsShared => "roots_shared",
             Self::DestroyedByAll => "destroyed_by_all",
             Self::HoldersKnown => "holders_known",
             Self::TransparencyLog => "transparency_log",

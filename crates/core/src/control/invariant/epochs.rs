@@ -2,7 +2,8 @@
 
 use eunoe_types::{DecodeError, NodeId};
 
-use super::super::erasure_row::{EpochRow, ErasureRow, HolderRow, PendingRow, frozen_key, sweep_key};
+use super::super::erasure_row::{EpochRow, ErasureRow, PendingRow, frozen_key, sweep_key};
+use super::super::root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow};
 use super::super::row::{KeyState, KeyStateRow, NodeRow, page_generation_key};
 use super::epoch_row;
 use crate::StateView;
@@ -21,6 +22,9 @@ pub(super) fn epoch(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Resu
     pass.expect(could_be && is_new, Rule::EpochNumbers);
     let listed = is_there(view, &PendingRow::key())?;
     pass.expect(listed == row.pending.is_some(), Rule::EpochUnderPreparation);
+    let current = is_there(view, &RootRow::key(row.epoch, row.attempt))?;
+    let next = is_there(view, &RootRow::key(row.epoch + 1, last))?;
+    pass.expect(current && (next || row.pending.is_none()), Rule::RootsShared);
     Ok(())
 }
 
@@ -127,8 +131,44 @@ pub(super) fn holder(
 ) -> Result<(), Unchecked> {
     let row = HolderRow::decode(value)?;
     // One that retired holds none, for good. The root of an attempt counts from the epoch in which the attempt began.
-    let could_be = row.is_retired() || epoch_row(view)?.is_some_and(|epoch| row.oldest <= epoch.epoch);
+    let could_be =
+        row.oldest() == HOLDS_NONE || epoch_row(view)?.is_some_and(|epoch| row.oldest() <= epoch.epoch);
     let is_node = is_there(view, &NodeRow::key(HolderRow::node_of(key)?))?;
-    pass.expect(could_be && is_node, Rule::HoldersKnown);
+    pass.expect(
+        could_be && is_node && (!row.retired || row.oldest() == HOLDS_NONE),
+        Rule::HoldersKnown,
+    );
+    Ok(())
+}
+
+pub(super) fn root(pass: &mut Pass, view: &dyn StateView, key: &[u8], value: &[u8]) -> Result<(), Unchecked> {
+    let row = RootRow::decode(value)?;
+    let (epoch, attempt) = (
+        u64::from_be_bytes(part(key, 0)?),
+        u64::from_be_bytes(part(key, 8)?),
+    );
+    let Some(now) = epoch_row(view)? else {
+        return Ok(());
+    };
+    let is_current = (epoch, attempt) == (now.epoch, now.attempt);
+    let leads = row.leads_to == epoch || (!is_current && row.leads_to + 1 == epoch);
+    let in_time = epoch <= now.epoch + 1;
+    let enough = |made: &MadeRoot| {
+        let own = made.kept.iter().all(|node| row.sharing.holders.contains(node));
+        own && made.kept.len() >= usize::from(row.sharing.threshold)
+    };
+    let made = row.made.as_ref().map_or(row.leads_to < epoch, enough);
+    let committed = !is_current
+        || row
+            .made
+            .as_ref()
+            .is_some_and(|made| made.root_commit == now.root_commit);
+    pass.expect(
+        row.sharing.is_sound() && leads && in_time && made && committed,
+        Rule::RootsShared,
+    );
+    for node in &row.sharing.holders {
+        pass.expect(is_there(view, &HolderRow::key(*node))?, Rule::HoldersKnown);
+    }
     Ok(())
 }

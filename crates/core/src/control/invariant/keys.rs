@@ -2,11 +2,12 @@
 
 use eunoe_types::{DecodeError, ErasureId, Kid, limits};
 
-use super::super::erasure_query::{holders, prefixed};
+use super::super::erasure_query::prefixed;
 use super::super::erasure_row::{
-    ErasureRow, ErasureState, child_key, erasure_of_key, expand_key, fenced_key, rekeyed_key,
+    ErasureRow, ErasureState, child_key, destroyed_key, erasure_of_key, expand_key, fenced_key, rekeyed_key,
 };
 use super::super::row::{KeyState, KeyStateRow};
+use super::super::standing::Standing;
 use super::epoch_row;
 use crate::invariant::Invariant as Rule;
 use crate::invariant::pass::{Pass, Unchecked, beside, is_there, part};
@@ -99,11 +100,14 @@ pub(super) fn erasure(
         ErasureState::Rekeyed { epoch, .. } => {
             is_over && is_past(view, epoch)? && is_there(view, &rekeyed_key(epoch, id))?
         }
-        ErasureState::Destroyed { epoch, .. } => is_over && is_past(view, epoch)?,
+        ErasureState::Destroyed { epoch, full, .. } => {
+            let waits = is_there(view, &destroyed_key(epoch, id))?;
+            is_over && is_past(view, epoch)? && waits == full.is_none()
+        }
     };
     pass.expect(taken && counts && expands(view, id, &row)?, Rule::ErasureLadder);
     if let ErasureState::Destroyed { epoch, .. } = row.state {
-        let free = holders(view)?.iter().all(|(_, holder)| holder.oldest > epoch);
+        let free = epoch < Standing::read(view)?.destroyed_before();
         pass.expect(free, Rule::DestroyedByAll);
     }
     Ok(())
@@ -151,6 +155,14 @@ pub(super) fn rekeyed(pass: &mut Pass, view: &dyn StateView, key: &[u8]) -> Resu
     let (last, id) = (u64::from_be_bytes(part(key, 0)?), ErasureId(part(key, 8)?));
     let state = erasure_row(view, &id)?.map(|row| row.state);
     let waits = matches!(state, Some(ErasureState::Rekeyed { epoch, .. }) if epoch == last);
+    pass.expect(waits, Rule::ErasureLadder);
+    Ok(())
+}
+
+pub(super) fn destroyed(pass: &mut Pass, view: &dyn StateView, key: &[u8]) -> Result<(), Unchecked> {
+    let (last, id) = (u64::from_be_bytes(part(key, 0)?), ErasureId(part(key, 8)?));
+    let state = erasure_row(view, &id)?.map(|row| row.state);
+    let waits = matches!(state, Some(ErasureState::Destroyed { epoch, full: None, .. }) if epoch == last);
     pass.expect(waits, Rule::ErasureLadder);
     Ok(())
 }

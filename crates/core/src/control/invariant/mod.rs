@@ -46,8 +46,10 @@ pub(crate) fn check_row(
         table::ERASURE_OF => keys::erasure_of(pass, view, key, value)?,
         table::EXPAND => keys::expand(pass, view, key)?,
         table::REKEYED => keys::rekeyed(pass, view, key)?,
-        // Sealed: nothing to see.
-        table::PAGE => {}
+        table::DESTROYED => keys::destroyed(pass, view, key)?,
+        table::ROOT => epochs::root(pass, view, key, value)?,
+        // Sealed pages: nothing to see. The seal has no value.
+        table::PAGE | table::SEAL => {}
         _ => return Err(Unchecked::Malformed),
     }
     // Everything but staged pages came with the genesis or after it.
