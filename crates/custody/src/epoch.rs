@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, EpochChunk, EpochRowOf, Page};
 use eunoe_crypto::{
-    Entropy, IndexRecord, KeyArena, KeyRecord, LeafName, MetaPage, PageId, PageKeys, RootKey, RowHeader,
-    RowTag, SecretKey, Tree,
+    DealtRoot, Entropy, IndexRecord, KeyArena, KeyRecord, LeafName, MetaPage, PageId, PageKeys, RowHeader,
+    RowTag, SecretKey, Sharing, Tree,
 };
 use eunoe_types::{Fault, Kid, limits};
 
@@ -21,7 +21,7 @@ use crate::pages::page_name;
 /// Bytes of one chunk: a replicated entry should stay small beside heartbeats.
 const CHUNK_BYTES: usize = 200 * 1024;
 /// Rows of a page read at a time.
-const ROWS: usize = 512;
+pub(crate) const ROWS: usize = 512;
 
 /// What an epoch has to do.
 #[derive(Clone, Debug)]
@@ -34,8 +34,8 @@ pub struct EpochPlan {
 
 /// An epoch, ready to be staged. The root is in no command.
 pub struct PreparedEpoch {
-    /// The new root, to be put into vaults.
-    pub root: RootKey,
+    /// The new root with its shares, to be put into vaults.
+    pub dealt: DealtRoot,
     /// Commands that stage it, in order.
     pub chunks: Vec<Vec<u8>>,
     /// Digest over them.
@@ -70,11 +70,12 @@ impl Unsealed {
         view: &dyn StateView,
         plan: &EpochPlan,
         attempt: u32,
+        sharing: Sharing,
         arena: &KeyArena,
         entropy: &mut dyn Entropy,
     ) -> Result<PreparedEpoch, KeyringError> {
         self.check_epoch(view)?;
-        let root = RootKey::generate(arena, entropy)?;
+        let dealt = sharing.deal(arena, entropy)?;
         let mut making = Making {
             keys: self,
             view,
@@ -93,9 +94,13 @@ impl Unsealed {
             })?;
         }
         making.interior()?;
-        making.top(&root.page_keys())?;
+        making.top(&dealt.root().page_keys())?;
         let (chunks, digest) = making.chunks.finish();
-        Ok(PreparedEpoch { root, chunks, digest })
+        Ok(PreparedEpoch {
+            dealt,
+            chunks,
+            digest,
+        })
     }
 }
 

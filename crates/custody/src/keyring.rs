@@ -141,6 +141,9 @@ impl Keyring {
         if root.commitment() != epoch.root_commit {
             return Err(KeyringError::WrongRoot);
         }
+        if control::is_sealed(view)? {
+            return Err(KeyringError::Sealed);
+        }
         let unsealed = Unsealed::new(&self.arena, self.limits, view, &epoch, root)?;
         self.change(Some(unsealed));
         Ok(())
@@ -174,11 +177,16 @@ impl Keyring {
         self.seal();
     }
 
-    /// Whether no key, no root and no part of one is in memory.
-    pub fn is_empty(&self) -> bool {
+    /// Whether no key is in memory; a root may be on its way.
+    pub fn is_wiped(&self) -> bool {
         let state = self.read();
         let former = state.former.iter().any(HeldKeys::any);
-        !former && state.unsealed.is_none() && state.next.is_none() && !self.in_flight.any_before(u64::MAX)
+        !former && state.unsealed.is_none() && state.next.is_none()
+    }
+
+    /// Whether no key, no root and no part of one is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.is_wiped() && !self.in_flight.any_before(u64::MAX)
     }
 
     fn change(&self, unsealed: Option<Unsealed>) {
@@ -225,6 +233,10 @@ impl Keyring {
         let Some(unsealed) = self.read().unsealed.clone() else {
             return Ok(Reconciled::Unchanged);
         };
+        if control::is_sealed(view)? {
+            self.seal();
+            return Ok(Reconciled::Sealed);
+        }
         let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
         if unsealed.is_of(&epoch) {
             let fenced = unsealed.learn_fences(view)?;

@@ -15,7 +15,9 @@ mod in_flight;
 mod keyring;
 mod lease;
 mod pages;
+mod shares;
 mod unsealed;
+mod verify;
 
 pub use create::PreparedKey;
 pub use epoch::{EpochPlan, PreparedEpoch};
@@ -25,4 +27,6 @@ pub use held::HeldKey;
 pub use in_flight::RootInFlight;
 pub use keyring::{Keyring, KeyringLimits, Reconciled};
 pub use lease::{Lease, LeaseClock};
+pub use shares::{Gathering, RefusedShare, dealing, made_root, share_among};
 pub use unsealed::{Conversation, Tenant, Unsealed};
+pub use verify::VerifyError;

@@ -42,7 +42,7 @@ pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
     cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,
-    page_generation, staged_page, was_granted,
+    page_generation, staged_page, staged_pages, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
 pub use root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow, Sharing};

@@ -5,6 +5,7 @@ use eunoe_types::{BootId, DecodeError, Fault, Kid, NodeId, limits};
 use eunoe_merkle::Frontier;
 
 use super::command::PageName;
+use super::erasure_query::prefixed;
 use super::erasure_row::EpochRow;
 use super::row::{
     GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
@@ -75,6 +76,11 @@ pub fn staged_page(view: &dyn StateView, name: PageName, attempt: u32) -> Result
 /// A sealed interior page.
 pub fn page(view: &dyn StateView, name: PageName) -> Result<Option<Vec<u8>>, Fault> {
     view.get(&page_key(name))
+}
+
+/// How many pages are staged.
+pub fn staged_pages(view: &dyn StateView) -> Result<usize, Fault> {
+    Ok(prefixed(view, &[table::STAGED_PAGE], usize::MAX)?.len())
 }
 
 /// The generation that rows of a leaf page must be sealed for.

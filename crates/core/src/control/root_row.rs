@@ -170,7 +170,7 @@ impl HolderRow {
     }
 
     /// The oldest epoch to whose keys a root leads that its memory may still hold, by its word or as its lease says.
-    pub(super) fn in_memory(&self) -> u64 {
+    pub fn in_memory(&self) -> u64 {
         self.memory.max(self.dark)
     }
 

@@ -366,6 +366,10 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::WrongDigest
         | Rejection::KeyNotFenced
         | Rejection::TooFewHolders
+        | Rejection::BadSharing
+        | Rejection::NotVerified
+        | Rejection::NodeAdmitted
+        | Rejection::Sealed
         | Rejection::SiteMalformed
         | Rejection::SiteOutside => ApiError::internal("an erasure was refused"),
     }

@@ -306,6 +306,9 @@ fn refused(rejection: Rejection) -> ApiError {
             )
         },
         Rejection::NoSuchNode => ApiError::not_found("node_id", "no such node"),
+        Rejection::NodeAdmitted => {
+            ApiError::precondition("NODE_ADMITTED", "the node is admitted; remove it first")
+        }
         Rejection::SiteOutside => ApiError {
             field: Some("site".into()),
             ..ApiError::precondition(PLACEMENT, "the placement policy does not allow the site")
@@ -324,7 +327,10 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::WrongChunk
         | Rejection::WrongDigest
         | Rejection::KeyNotFenced
-        | Rejection::TooFewHolders => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
+        | Rejection::TooFewHolders
+        | Rejection::BadSharing
+        | Rejection::NotVerified
+        | Rejection::Sealed => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
     }
 }
 

@@ -188,7 +188,9 @@ fn erasure(view: ErasureView) -> proto::Erasure {
         ErasureState::Rekeyed { epoch, time } => {
             (proto::ErasureState::Rekeyed, Some(epoch), Some(time), None)
         }
-        ErasureState::Destroyed { epoch, rekeyed, time } => (
+        ErasureState::Destroyed {
+            epoch, rekeyed, time, ..
+        } => (
             proto::ErasureState::Destroyed,
             Some(epoch),
             Some(rekeyed),
@@ -196,13 +198,12 @@ fn erasure(view: ErasureView) -> proto::Erasure {
         ),
     };
     let moment = |time: Option<TimeMs>| time.map(convert::timestamp);
-    let grade = match state {
-        // Every holder said so: there is no other way yet.
-        proto::ErasureState::Destroyed => proto::ErasureGrade::Full,
-        proto::ErasureState::Unspecified
-        | proto::ErasureState::Requested
-        | proto::ErasureState::Fenced
-        | proto::ErasureState::Rekeyed => proto::ErasureGrade::Unspecified,
+    let grade = match row.state {
+        ErasureState::Destroyed { full: Some(_), .. } => proto::ErasureGrade::Full,
+        ErasureState::Destroyed { full: None, .. } => proto::ErasureGrade::Threshold,
+        ErasureState::Requested | ErasureState::Fenced | ErasureState::Rekeyed { .. } => {
+            proto::ErasureGrade::Unspecified
+        }
     };
     proto::Erasure {
         id: view.id.to_string(),

@@ -1,12 +1,19 @@
 //! Removal in order: the node that leaves says that it destroyed its keys before its admission ends, and only when the
 //! others hold the root without it.
 
+use std::time::Duration;
+
 use eunoe_core::control;
-use eunoe_types::{NodeId, Retry};
+use eunoe_types::{Fault, NodeId, Retry};
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::cluster::{CHANGE_TIMEOUT, Operator};
 use crate::edge::{ApiError, ApiResult};
+
+/// How long the others may take to share the root without the node that leaves.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
+const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether a node may be removed in order, as far as can be known before anything is changed.
 ///
@@ -30,8 +37,8 @@ pub(super) async fn check(operator: &Operator, id: NodeId) -> ApiResult<()> {
     if operator.peers.ping(id).await.is_err() {
         return Err(ApiError::precondition(
             "NODE_SILENT",
-            "the node does not answer, so nothing says that it destroyed its keys; start it, or remove it as lost: \
-             then what is erased of its time stays REKEYED for good",
+            "the node does not answer, so nothing says that it destroyed its share; start it, or remove it as lost: \
+             then what is erased of its time is DESTROYED by the others' word, and never in full",
         ));
     }
     others_hold_the_root(operator, id).await
@@ -49,6 +56,7 @@ pub(super) async fn retire(operator: &Operator, id: NodeId) -> ApiResult<()> {
         return Ok(());
     }
     others_hold_the_root(operator, id).await?;
+    await_refresh(operator, id).await?;
     if operator.peers.retire(id).await.is_err() {
         return Err(ApiError::unknown(
             "the node did not say yet that it destroyed its keys; asking again is safe",
@@ -61,10 +69,33 @@ pub(super) async fn retire(operator: &Operator, id: NodeId) -> ApiResult<()> {
 fn needs_word(operator: &Operator, id: NodeId) -> ApiResult<bool> {
     let holders = operator.groups.control().with_view(control::holders)??;
     let row = holders.into_iter().find(|(holder, _)| *holder == id);
-    Ok(row.is_some_and(|(_, row)| !row.is_retired()))
+    Ok(row.is_some_and(|(_, row)| !row.retired))
 }
 
-/// Whether most of the voters without `id` hold the root: what it destroys must not be the last copy. Nodes leave the
+/// Waits until the current root is shared among others than `id`: what it destroys must not be one of the shares that it
+/// takes. The leader of the control group sees to that once `id` does not vote.
+async fn await_refresh(operator: &Operator, id: NodeId) -> ApiResult<()> {
+    let control = operator.groups.control();
+    let is_holder = || {
+        control.with_view(|view| {
+            let epoch = control::epoch(view)?;
+            let root = epoch.map(|epoch| control::current_root(view, &epoch)).transpose()?;
+            Ok::<_, Fault>(root.flatten().is_some_and(|root| root.sharing.holders.contains(&id)))
+        })
+    };
+    let deadline = Instant::now() + REFRESH_TIMEOUT;
+    while is_holder()?? {
+        if Instant::now() >= deadline {
+            return Err(ApiError::unknown(
+                "the root is not shared among the others yet, so the node still has to keep its share; asking again is safe",
+            ));
+        }
+        tokio::time::sleep(REFRESH_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Whether most of the voters without `id` hold the root, so that they can share it anew without it. Nodes leave the
 /// control group one after the other, so that two of them never count on each other.
 async fn others_hold_the_root(operator: &Operator, id: NodeId) -> ApiResult<()> {
     let control = operator.groups.control();

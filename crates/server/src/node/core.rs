@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::peers::Handler;
-use super::{NodeError, Shared, custodian, drain, epochs, founding, lease, placement, scrub, unsealing};
+use super::{
+    NodeError, Shared, custodian, drain, epochs, founding, lease, placement, scrub, unsealing, verifying,
+};
 use crate::admin::HealthState;
 use crate::config::Config;
 use crate::edge::{Edge, Quota};
@@ -40,7 +42,7 @@ pub struct CoreParts<L, F> {
     pub states: Arc<F>,
     /// The machine of the control group, and that of data groups.
     pub machines: (Arc<dyn Machine>, Arc<dyn Machine>),
-    /// Where the root outlives the process.
+    /// Where this node's share of the root outlives the process.
     pub vault: Arc<dyn ErasableVault>,
     /// Raft's messages to other nodes.
     pub transport: Arc<dyn PeerTransport>,
@@ -146,6 +148,8 @@ impl Core {
         starting("waiting for the root key");
         shared.spawn(scrub::scrub(Arc::clone(shared)));
         shared.spawn(lease::keep(Arc::clone(shared)));
+        shared.spawn(lease::watch(Arc::clone(shared)));
+        shared.spawn(verifying::verify_attempts(Arc::clone(shared)));
         shared.spawn(unsealing::keep_unsealed(Arc::clone(shared)));
         shared.spawn(custodian::destroy_old_roots(Arc::clone(shared)));
         shared.spawn(epochs::drive(Arc::clone(shared)));

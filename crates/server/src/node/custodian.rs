@@ -1,12 +1,12 @@
 //! Keeps what this node holds of keys in step with the control group's applied state (erasure.md R4): caches, the
-//! root in memory, the roots in the vault, and its word for what it destroyed. Nothing here acts on having seen an
+//! root in memory, the shares in the vault, and its word for what it destroyed. Nothing here acts on having seen an
 //! entry.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use eunoe_core::Effect;
-use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow};
+use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow, VaultRolledBack};
 use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::{NodeError, Shared};
 use crate::groups::news;
 use crate::surroundings;
+use crate::telemetry::metrics;
 
 /// Work under way with keys of a former root has so long before it is looked at again.
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
@@ -107,7 +108,7 @@ impl StateObserver for Custodian {
     }
 }
 
-/// Where the vault keeps a root.
+/// Where the vault keeps its share of a root.
 pub(super) fn slot_of(epoch: &EpochRow) -> Result<Slot, eunoe_types::Fault> {
     let attempt = u32::try_from(epoch.attempt)
         .map_err(|_| eunoe_types::Fault::broken("the attempt of the epoch is malformed"))?;
@@ -162,32 +163,65 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
     )
 }
 
-/// Destroys the roots that are not needed; says whether this node holds none before the current one any more, and can have
+/// Destroys the shares that are not needed; says whether this node holds none before the current one any more, and can have
 /// none: from the moment when it is clear that none is on its way, nothing but what the vault lists is left of them.
 async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     shared.keyring.refuse_before(epoch);
     // Another epoch may begin while this one's keys drain: the caller looks at the state again.
     let is_drained = shared.keyring.former_is_gone(epoch);
-    let (current, epoch, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
-    let (destroyed, is_clean) = shared
-        .blocking(move || {
-            let mut destroyed = 0;
-            for slot in vault.list()? {
-                if !is_needed(slot, &epoch, current) {
-                    vault.destroy(slot)?;
-                    destroyed += 1;
-                }
+    let (current, now, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
+    let looked = shared.blocking(move || {
+        let mut destroyed = Vec::new();
+        for slot in vault.list()? {
+            if !is_needed(slot, &now, current) {
+                vault.destroy(slot)?;
+                destroyed.push(slot);
             }
-            // Its own list is what a vault is believed: what is destroyed later is in it still.
-            let is_clean =
-                destroyed == 0 || vault.list()?.iter().all(|slot| is_needed(*slot, &epoch, current));
-            Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean))
-        })
-        .await??;
-    if destroyed > 0 {
-        tracing::info!(destroyed, "roots were destroyed in the vault");
+        }
+        // Its own list is what a vault is believed: what is destroyed later is in it still.
+        let left = vault.list()?;
+        let is_clean = left.iter().all(|slot| is_needed(*slot, &now, current));
+        Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean, left.contains(&current)))
+    });
+    let (destroyed, is_clean, share_kept) = looked.await??;
+    shared.set_keeps_share(share_kept);
+    if !destroyed.is_empty() {
+        tracing::info!(
+            shares = destroyed.len(),
+            "shares of old roots were destroyed in the vault"
+        );
+    }
+    for slot in destroyed {
+        report_return(shared, slot).await?;
     }
     Ok(is_clean && is_drained)
+}
+
+/// Says in the log that a share was in the vault of which this node had said that it is destroyed: somebody put the vault
+/// back from a copy.
+async fn report_return(shared: &Arc<Shared>, slot: Slot) -> Result<(), NodeError> {
+    let (groups, own) = (shared.groups()?, shared.config.node_id);
+    let holders = groups.control().with_view(control::holders)??;
+    let said = holders.into_iter().find(|(node, _)| *node == own);
+    if said.is_none_or(|(_, said)| slot.epoch >= said.share) {
+        return Ok(());
+    }
+    metrics::count(&metrics::VAULT_ROLLBACKS, 1, &[]);
+    tracing::error!(
+        epoch = slot.epoch,
+        attempt = slot.attempt,
+        "a share that was destroyed is in the vault again, and was destroyed again: the vault was put back from a copy"
+    );
+    let command = Command::VaultRolledBack(VaultRolledBack {
+        node: own,
+        boot: shared.boot,
+        epoch: slot.epoch,
+        attempt: slot.attempt,
+    });
+    if let Err(error) = groups.propose_control(command.encode().into()).await {
+        tracing::warn!(%error, "that the vault was put back is not recorded");
+    }
+    Ok(())
 }
 
 /// Says that this node holds no root older than the current one, unless the log says it already. To be called when that is
@@ -196,7 +230,7 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
     let (groups, own) = (shared.groups()?, shared.config.node_id);
     let holders = groups.control().with_view(control::holders)??;
     let held = holders.into_iter().find(|(node, _)| *node == own);
-    if held.is_none_or(|(_, holder)| holder.oldest >= epoch.epoch) {
+    if held.is_none_or(|(_, holder)| holder.oldest() >= epoch.epoch) {
         return Ok(true);
     }
     let command = Command::AttestDestroyed(AttestDestroyed {

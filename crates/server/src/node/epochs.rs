@@ -8,25 +8,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, EpochRow, ErasureState, KeyState, NodeState, Rejection,
-    Reply, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, EpochRow, ErasureState, KeyState, MadeRoot, NodeState,
+    Rejection, Reply, ShareEpoch, SwitchEpoch,
 };
-use eunoe_crypto::RootKey;
-use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, RootInFlight};
+use eunoe_crypto::DealtRoot;
+use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, dealing, made_root, share_among};
 use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
 use eunoe_vault::Slot;
 use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::waiting::Waiting;
-use super::{NodeError, Shared};
+use super::{NodeError, Shared, dark, refreshing};
 use crate::groups::news;
+use crate::peer::GivenRoot;
 use crate::surroundings::{self, SystemEntropy};
 
 /// How often a leader looks for work although nothing seems to have changed.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Keys are made often and erased rarely: not every entry is worth a look.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Nodes that must have looked at an attempt, where there are so many (erasure.md §4.5).
+const VERIFIERS: usize = 2;
+/// How long they may take.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after an attempt that came to nothing.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -39,8 +44,10 @@ enum Failed {
     NotTaken,
     #[error("the control group refused a step: {0:?}")]
     Refused(Rejection),
-    #[error("{0} nodes keep the new root, which is too few")]
+    #[error("{0} nodes keep shares of the new root, which is too few")]
     TooFewHolders(usize),
+    #[error("the attempt was not found right by enough nodes in time")]
+    NotVerified,
     #[error(transparent)]
     Unfit(#[from] NodeError),
 }
@@ -68,10 +75,11 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
     let mut changed = shared.custodian.watch();
     let mut waiting = Waiting::new(Duration::from_secs(shared.config.erasure.epoch_period_s.into()));
+    let mut refresh = refreshing::Refresh::default();
     loop {
         changed.mark_unchanged();
         if control.leadership().is_leader && control.with_view(control::epoch)??.is_some() {
-            match step(&shared, &mut waiting).await {
+            match step(&shared, &mut waiting, &mut refresh).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(Failed::Unfit(error)) => return Err(error),
@@ -87,7 +95,11 @@ pub(super) async fn drive(shared: Arc<Shared>) -> Result<(), NodeError> {
 }
 
 /// Does one thing that is due; says whether there was one.
-async fn step(shared: &Arc<Shared>, waiting: &mut Waiting) -> Result<bool, Failed> {
+async fn step(
+    shared: &Arc<Shared>,
+    waiting: &mut Waiting,
+    refresh: &mut refreshing::Refresh,
+) -> Result<bool, Failed> {
     let control = shared.groups()?.control().clone();
     if let Some(id) = control.with_view(control::expanding)?? {
         propose(shared, Command::ExpandErasure(id).encode()).await?;
@@ -104,6 +116,17 @@ async fn step(shared: &Arc<Shared>, waiting: &mut Waiting) -> Result<bool, Faile
     if epoch.is_some_and(|epoch| epoch.pending.is_some()) {
         // A leader before this one began it, and nothing is due that would replace it.
         give_up(shared).await;
+        return Ok(true);
+    }
+    if refreshing::is_due(shared, refresh).await? {
+        let made = make_epoch(shared, Vec::new()).await;
+        if made.is_err() {
+            give_up(shared).await;
+        }
+        return made.map(|()| true);
+    }
+    if let Some(said) = control.with_view(|view| dark::to_say(view, shared))?? {
+        propose(shared, Command::LeaseOver(said).encode()).await?;
         return Ok(true);
     }
     if let Some(said) = control.with_view(|view| to_repeat(view, shared))?? {
@@ -128,7 +151,7 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
     Ok(said.map(|(node, holder)| AttestDestroyed {
         node,
         boot: holder.boot,
-        epoch: holder.oldest,
+        epoch: holder.oldest(),
         time: surroundings::now(),
     }))
 }
@@ -181,10 +204,10 @@ async fn give_up(shared: &Arc<Shared>) {
     }
 }
 
-/// Who gets the new root.
+/// Who gets the new root, and how it is shared among those of them that vote.
 struct Recipients {
     processes: Vec<(NodeId, BootId)>,
-    admitted: usize,
+    sharing: control::Sharing,
 }
 
 /// All admitted nodes that answer, have bound their ids to their disks, and have not said that they hold none for good.
@@ -193,30 +216,38 @@ struct Recipients {
 /// have to.
 async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
     let control = shared.groups()?.control().clone();
-    let (nodes, holders) =
-        control.with_view(|view| Ok::<_, Fault>((control::nodes(view)?, control::holders(view)?)))??;
-    let is_retired = |id: NodeId| {
-        let mut rows = holders.iter();
-        rows.any(|(holder, row)| *holder == id && row.is_retired())
-    };
-    let admitted: Vec<NodeId> = nodes
-        .into_iter()
-        .filter(|node| node.state == NodeState::Admitted)
-        .map(|node| node.id)
-        .filter(|id| !is_retired(*id))
-        .collect();
+    let voters = control.leadership().members.voters;
     let own = shared.config.node_id;
-    let others = admitted.iter().filter(|id| **id != own);
-    let states = join_all(others.map(|id| shared.peers.ping(*id))).await;
+    let given = control.with_view(may_be_given)??.into_iter();
+    let others: Vec<NodeId> = given.filter(|id| *id != own).collect();
+    let states = join_all(others.iter().map(|id| shared.peers.ping(*id))).await;
     let mut processes = vec![(own, shared.boot)];
     let started = states.into_iter().flatten().filter(|state| state.started);
     processes.extend(started.map(|state| (state.node, state.boot)));
-    Ok(Recipients {
-        processes,
-        admitted: admitted.len(),
-    })
+    let holders = processes
+        .iter()
+        .map(|(id, _)| *id)
+        .filter(|id| voters.contains(id));
+    let sharing = share_among(holders, voters.len());
+    if sharing.holders.len() < usize::from(sharing.threshold) {
+        return Err(Failed::TooFewHolders(sharing.holders.len()));
+    }
+    Ok(Recipients { processes, sharing })
 }
 
+/// Nodes that a root may be given to.
+pub(super) fn may_be_given(view: &dyn StateView) -> Result<Vec<NodeId>, Fault> {
+    let holders = control::holders(view)?;
+    let is_retired = |id: NodeId| holders.iter().any(|(holder, row)| *holder == id && row.retired);
+    let nodes = control::nodes(view)?.into_iter();
+    let admitted = nodes.filter(|node| node.state == NodeState::Admitted);
+    Ok(admitted
+        .map(|node| node.id)
+        .filter(|id| !is_retired(*id))
+        .collect())
+}
+
+/// Makes the next epoch, without these keys. None of them: the trees stay, the root and its holders change.
 async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> {
     let control = shared.groups()?.control().clone();
     let count = keys.len();
@@ -232,22 +263,27 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         keys: plan.keys.clone(),
         pages: plan.pages.clone(),
         recipients: recipients.processes.clone(),
+        sharing: recipients.sharing.clone(),
     };
     propose(shared, Command::BeginEpoch(begin).encode()).await?;
     // If the attempt comes to nothing, its root leads to all that is alive now.
-    let held = expect_root(shared, before.epoch)?;
-    let PreparedEpoch { root, chunks, digest } = prepare(shared, plan, attempt).await?;
-    let root_commit = root.commitment();
-    let holders = install(shared, Slot { epoch, attempt }, root, &recipients).await?;
-    drop(held);
+    let held = shared.keyring.expect_root(before.epoch)?;
+    let sharing = dealing(&recipients.sharing)?;
+    let PreparedEpoch {
+        dealt,
+        chunks,
+        digest,
+    } = prepare(shared, plan, attempt, sharing).await?;
     for chunk in chunks {
         propose(shared, chunk).await?;
     }
+    let made = install(shared, Slot { epoch, attempt }, dealt, &recipients).await?;
+    drop(held);
+    propose(shared, Command::ShareEpoch(ShareEpoch { attempt, made }).encode()).await?;
+    await_verified(shared, attempt, &recipients.sharing).await?;
     let switch = SwitchEpoch {
         attempt,
         digest,
-        root_commit,
-        holders,
         time: surroundings::now(),
     };
     propose(shared, Command::SwitchEpoch(switch).encode()).await?;
@@ -264,48 +300,93 @@ async fn plan(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<EpochPlan, Failed>
     planned.map_err(Failed::from)
 }
 
-async fn prepare(shared: &Arc<Shared>, plan: EpochPlan, attempt: u32) -> Result<PreparedEpoch, Failed> {
+async fn prepare(
+    shared: &Arc<Shared>,
+    plan: EpochPlan,
+    attempt: u32,
+    sharing: eunoe_crypto::Sharing,
+) -> Result<PreparedEpoch, Failed> {
     let unsealed = shared.keyring.unsealed().map_err(|_| Failed::Sealed)?;
     let (control, arena) = (shared.groups()?.control().clone(), shared.keyring.arena().clone());
     let make = move || {
-        control.with_view(|view| unsealed.prepare_epoch(view, &plan, attempt, &arena, &mut SystemEntropy))
+        control.with_view(|view| {
+            unsealed.prepare_epoch(view, &plan, attempt, sharing, &arena, &mut SystemEntropy)
+        })
     };
     let prepared = shared.blocking(make).await??;
     prepared.map_err(Failed::from)
 }
 
-/// Counts a root until it is dropped.
-fn expect_root(shared: &Shared, leads_to: u64) -> Result<RootInFlight, Failed> {
-    Ok(shared.keyring.expect_root(leads_to)?)
-}
-
-/// Brings the new root to the vaults of all who were named to get it; says whose vaults keep it.
+/// Brings the new root to the memories of all who were named to get it, and its shares to the vaults of its holders. Says
+/// what is public of it, with those whose vaults keep their shares.
 async fn install(
     shared: &Arc<Shared>,
     slot: Slot,
-    root: RootKey,
+    dealt: DealtRoot,
     recipients: &Recipients,
-) -> Result<Vec<NodeId>, Failed> {
-    let (vault, secret) = (Arc::clone(&shared.vault), Arc::new(root.encode()));
-    let kept = Arc::clone(&secret);
-    shared
-        .blocking(move || vault.put(slot, &kept))
-        .await?
-        .map_err(NodeError::from)?;
-    let held = expect_root(shared, slot.epoch.saturating_sub(1))?;
-    shared.keyring.keep_next(root, held);
-    let others = recipients
-        .processes
-        .iter()
-        .filter(|(id, _)| *id != shared.config.node_id);
-    let installs = others.map(async |(id, _)| {
-        let installed = shared.peers.install_root(*id, slot, &secret).await;
-        installed.is_ok().then_some(*id)
-    });
-    let mut holders = vec![shared.config.node_id];
-    holders.extend(join_all(installs).await.into_iter().flatten());
-    if 2 * holders.len() <= recipients.admitted {
-        return Err(Failed::TooFewHolders(holders.len()));
+) -> Result<MadeRoot, Failed> {
+    let (own, sharing) = (shared.config.node_id, &recipients.sharing);
+    let share_of = |node: NodeId| {
+        let position = sharing.holders.binary_search(&node).ok()?;
+        dealt.share(position).map(|share| share.encode())
+    };
+    let mut kept = Vec::new();
+    if let Some(share) = share_of(own) {
+        let vault = Arc::clone(&shared.vault);
+        let put = shared.blocking(move || vault.put(slot, &share)).await?;
+        put.map_err(NodeError::from)?;
+        kept.push(own);
     }
-    Ok(holders)
+    let others = recipients.processes.iter().filter(|(id, _)| *id != own);
+    let installs = others.map(async |(id, _)| {
+        let given = GivenRoot {
+            slot,
+            root: Some(dealt.root().encode()),
+            share: share_of(*id),
+        };
+        let is_holder = given.share.is_some();
+        let installed = shared.peers.install_root(*id, given).await;
+        (installed.is_ok() && is_holder).then_some(*id)
+    });
+    kept.extend(join_all(installs).await.into_iter().flatten());
+    if kept.len() < usize::from(sharing.threshold) {
+        return Err(Failed::TooFewHolders(kept.len()));
+    }
+    let made = made_root(&dealt, kept);
+    let held = shared.keyring.expect_root(slot.epoch.saturating_sub(1))?;
+    shared.keyring.keep_next(dealt.into_root(), held);
+    Ok(made)
+}
+
+/// Waits until enough nodes have looked at the attempt.
+async fn await_verified(
+    shared: &Arc<Shared>,
+    attempt: u32,
+    sharing: &control::Sharing,
+) -> Result<(), Failed> {
+    let control = shared.groups()?.control().clone();
+    let mut changed = shared.custodian.watch();
+    let wanted = sharing.holders.len().min(VERIFIERS);
+    let deadline = Instant::now() + VERIFY_TIMEOUT;
+    loop {
+        changed.mark_unchanged();
+        let verified = control.with_view(|view| {
+            let epoch = control::epoch(view)?.filter(|epoch| epoch.last_attempt == attempt);
+            let root = epoch
+                .map(|epoch| control::pending_root(view, &epoch))
+                .transpose()?;
+            Ok::<_, Fault>(root.flatten().map(|root| root.verified.len()))
+        })??;
+        match verified {
+            // A verifier gave it up.
+            None => return Err(Failed::NotVerified),
+            Some(verified) if verified >= wanted => return Ok(()),
+            Some(_) => {}
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Failed::NotVerified);
+        }
+        news(&mut changed, left).await;
+    }
 }

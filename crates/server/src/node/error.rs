@@ -39,6 +39,9 @@ pub enum NodeError {
     /// No randomness.
     #[error("the source of randomness failed")]
     Entropy,
+    /// Keys were still in use when the lease was over.
+    #[error("work under way holds on to keys although the key lease is over")]
+    KeysInUse,
     /// A task that must not end did.
     #[error("a task panicked")]
     Panicked,

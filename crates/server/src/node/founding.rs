@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control::{self, NodeRow, NodeState, Rejection, Reply};
-use eunoe_crypto::{Entropy, Levels};
+use eunoe_crypto::{DealtRoot, Entropy, Levels};
 use eunoe_custody::{PreparedGenesis, prepare_genesis};
 use eunoe_raft::{GroupHandle, MembershipError, Node};
 use eunoe_types::{GroupId, NodeId};
@@ -19,7 +19,7 @@ use futures::future::join_all;
 use super::{NodeError, Shared};
 use crate::config::{Config, Member};
 use crate::groups::news;
-use crate::peer::{PeerState, Peers};
+use crate::peer::{GivenRoot, PeerState, Peers};
 use crate::surroundings::{self, SystemEntropy};
 
 const PAUSE: Duration = Duration::from_millis(200);
@@ -174,9 +174,11 @@ async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
         epoch: 0,
         attempt: number,
     };
-    let (vault, secret) = (Arc::clone(&shared.vault), prepared.root.encode());
-    // The root is safe on this node before anything that needs it is proposed.
-    shared.blocking(move || vault.put(slot, &secret)).await??;
+    // Every holder keeps its share before anything that needs the root is proposed.
+    if !hand_out(shared, slot, &prepared.dealt).await? {
+        tracing::warn!("not every member keeps its share of the first root; it is tried again");
+        return Ok(());
+    }
     for command in prepared.commands {
         let reply = match shared.groups()?.propose_control(command.into()).await {
             Ok(reply) => Reply::decode(&reply).map_err(eunoe_types::Fault::from)?,
@@ -198,6 +200,39 @@ async fn attempt(shared: &Arc<Shared>) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// Brings the shares of the first root to all members; false if one did not take its share, and then this node keeps none.
+async fn hand_out(shared: &Arc<Shared>, slot: Slot, dealt: &DealtRoot) -> Result<bool, NodeError> {
+    let mut members: Vec<NodeId> = shared
+        .config
+        .members
+        .iter()
+        .map(|member| member.node_id)
+        .collect();
+    members.sort_unstable();
+    let own = shared.config.node_id;
+    let others = members.iter().enumerate().filter(|(_, id)| **id != own);
+    let given = others.map(async |(position, id)| {
+        let share = dealt.share(position).map(|share| share.encode());
+        let given = GivenRoot {
+            slot,
+            root: None,
+            share,
+        };
+        shared.peers.install_root(*id, given).await.is_ok()
+    });
+    if join_all(given).await.contains(&false) {
+        return Ok(false);
+    }
+    let share = members
+        .binary_search(&own)
+        .ok()
+        .and_then(|position| dealt.share(position));
+    let Some(share) = share else { return Ok(false) };
+    let (vault, share) = (Arc::clone(&shared.vault), share.encode());
+    shared.blocking(move || vault.put(slot, &share)).await??;
+    Ok(true)
+}
+
 fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
     let config = &shared.config;
     let levels = Levels::new(shared.key_levels()).map_err(|_| NodeError::Levels)?;
@@ -209,6 +244,7 @@ fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
         levels,
         facts,
         (nodes, config.placement),
+        (config.node_id, shared.boot),
         &mut SystemEntropy,
     )?)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, KeyState};
+use eunoe_core::control::{self, KeyState, RootRow};
 use eunoe_raft::GroupStatus;
 use eunoe_store::{LogStats, SegmentLog};
 use eunoe_types::{Fault, GroupId, TimeMs};
@@ -34,7 +34,22 @@ pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
     });
     of_control(shared, &metrics::OLDEST_ROOT, |view, observed| {
         for (node, holder) in control::holders(view)? {
-            observed.set(holder.oldest as f64, &[Attribute::Node(node)]);
+            observed.set(holder.oldest() as f64, &[Attribute::Node(node)]);
+        }
+        Ok(())
+    });
+    of_node(shared, &metrics::SHARE_KEPT, |shared, observed| {
+        observed.set(f64::from(u8::from(shared.keeps_share())), &[]);
+    });
+    of_control(shared, &metrics::ROOT_THRESHOLD, |view, observed| {
+        if let Some(root) = current_root(view)? {
+            observed.set(root.sharing.threshold.into(), &[]);
+        }
+        Ok(())
+    });
+    of_control(shared, &metrics::ROOT_HOLDERS, |view, observed| {
+        if let Some(made) = current_root(view)?.and_then(|root| root.made) {
+            observed.set(made.kept.len() as f64, &[]);
         }
         Ok(())
     });
@@ -105,6 +120,13 @@ fn of_control(
             let _read_or_not = control.with_view(|view| values(view, observed));
         }
     });
+}
+
+fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
+    match control::epoch(view)? {
+        Some(epoch) => control::current_root(view, &epoch),
+        None => Ok(None),
+    }
 }
 
 /// When the oldest fence was, of those whose keys the current root still leads to.

@@ -2,6 +2,7 @@
 
 mod core;
 mod custodian;
+mod dark;
 mod disk;
 mod doors;
 mod drain;
@@ -12,11 +13,13 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod refreshing;
 mod retiring;
 mod scrub;
 mod services;
 mod shared;
 mod unsealing;
+mod verifying;
 mod waiting;
 
 use std::sync::Arc;

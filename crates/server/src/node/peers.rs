@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eunoe_core::control::{self, Command};
+use eunoe_crypto::SecretBytes;
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 
 use super::{Shared, drain, founding, lease, retiring, unsealing};
 use crate::edge::TypingNotice;
 use crate::groups::change_here;
 use crate::peer::{
-    ChangeOutcome, GrantedLease, GrantedRoot, GroupChange, PeerHandler, PeerState, ProposeOutcome,
-    RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerHandler, PeerState, ProposeOutcome, RefusedGrant,
 };
 
 /// How long a peer may wait for an entry to be applied here.
@@ -50,12 +51,17 @@ impl PeerHandler for Handler {
         }
     }
 
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, RefusedGrant> {
-        unsealing::grant(&self.shared, from, boot_id).await
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+    ) -> Result<SecretBytes, RefusedGrant> {
+        unsealing::release(&self.shared, from, slot, boot_id).await
     }
 
-    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant> {
-        unsealing::install_next(&self.shared, from, next).await
+    async fn install_root(&self, from: NodeId, given: GivenRoot) -> Result<(), RefusedGrant> {
+        unsealing::install(&self.shared, from, given).await
     }
 
     async fn renew_lease(&self, from: NodeId) -> Result<GrantedLease, RefusedGrant> {
@@ -88,10 +94,15 @@ impl PeerHandler for Handler {
     }
 }
 
-/// Whether a node may propose this: what a node says of its own vault only it can say.
+/// Whether a node may propose this: what a node says of its own vault and memory only it can say.
 fn may_propose(from: NodeId, command: &[u8]) -> bool {
     match Command::decode(command) {
         Ok(Command::AttestDestroyed(said)) => said.node == from,
+        Ok(Command::VerifyEpoch(said)) => said.node == from,
+        Ok(Command::VaultRolledBack(said)) => said.node == from,
+        Ok(Command::GrantRoot { node, .. }) => node == from,
+        // Whoever leads says it without asking anybody.
+        Ok(Command::LeaseOver(_)) => false,
         Ok(_) | Err(_) => true,
     }
 }
@@ -120,5 +131,6 @@ pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
         started: groups.is_some(),
         boot: shared.boot,
         lease_left_ms: shared.keyring.lease().left_ms(),
+        share_kept: shared.keeps_share(),
     }
 }

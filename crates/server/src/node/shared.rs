@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::NodeError;
 use super::custodian::Custodian;
+use super::dark::Granted;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::edge::Hub;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
     groups: RwLock<Option<Arc<Groups>>>,
     draining: AtomicBool,
+    keeps_share: AtomicBool,
+    pub(super) granted: Granted,
     failures: (mpsc::Sender<NodeError>, Mutex<mpsc::Receiver<NodeError>>),
 }
 
@@ -77,6 +80,8 @@ impl Shared {
             faults: Faults::default(),
             groups: RwLock::new(None),
             draining: AtomicBool::new(false),
+            keeps_share: AtomicBool::new(false),
+            granted: Granted::default(),
             failures: (failed, Mutex::new(failures)),
             config,
         });
@@ -127,6 +132,15 @@ impl Shared {
 
     pub(super) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_keeps_share(&self, keeps: bool) {
+        self.keeps_share.store(keeps, Ordering::Relaxed);
+    }
+
+    /// Whether the vault has a share of the current root, as it was when it was looked at last.
+    pub(super) fn keeps_share(&self) -> bool {
+        self.keeps_share.load(Ordering::Relaxed)
     }
 
     /// Runs what blocks.

@@ -1,22 +1,28 @@
-//! Getting the root: from this node's vault, or from a peer after the grant is in the control group's log.
+//! Getting the root: put together from the shares in holders' vaults, after the control group's log names this process
+//! for it (erasure.md §4.6). Nobody has the whole root but in memory, and no memory without a lease.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::control::{self, Command, EpochRow, Rejection, Reply};
+use eunoe_core::control::{self, Command, EpochRow, Rejection, Reply, RootRow};
 use eunoe_crypto::{RootKey, SecretBytes};
-use eunoe_custody::{KeyringError, RootInFlight};
+use eunoe_custody::{Gathering, KeyringError};
 use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::custodian::slot_of;
 use super::{NodeError, Shared};
 use crate::groups::news;
-use crate::peer::{GrantedRoot, RefusedGrant};
+use crate::peer::{GivenRoot, RefusedGrant};
 
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the root of the next epoch waits for the beginning of its attempt to be applied here.
 const PENDING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long holders may take for their shares, if the lease lasts that long.
+const GATHER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a holder may take to learn how the control group is, before it gives a share away.
+const BARRIER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Keeps the keyring unsealed with the current root, as long as the lease lasts.
 pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> {
@@ -27,6 +33,7 @@ pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> 
         if !shared.keyring.holds_root()
             && shared.keyring.lease().left_ms() > 0
             && let Some(epoch) = control.with_view(control::epoch)??
+            && !control.with_view(control::is_sealed)??
             && !unseal(&shared, &epoch).await?
         {
             tokio::time::sleep(PAUSE).await;
@@ -44,161 +51,208 @@ pub(super) async fn first_time(shared: &Shared) {
 
 /// Says whether it is unsealed now.
 async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
+    let control = shared.groups()?.control().clone();
+    let root = control.with_view(|view| control::current_root(view, epoch))??;
+    let root = root.ok_or_else(|| Fault::broken("the current root has no row"))?;
     let slot = slot_of(epoch)?;
-    let Some((secret, held)) = root(shared, slot).await? else {
+    // It is counted from before it is looked for until it is dropped: this node says nothing about its epoch meanwhile.
+    let Ok(_held) = shared.keyring.expect_root(slot.epoch) else {
         return Ok(false);
     };
-    let root = RootKey::decode(shared.keyring.arena(), &secret)
-        .map_err(|_| Fault::broken("the vault's root is malformed"))?;
-    drop(secret);
-    let control = shared.groups()?.control().clone();
+    if !record_grant(shared, slot.epoch).await {
+        return Ok(false);
+    }
+    let Some(root) = gather(shared, slot, &root).await? else {
+        return Ok(false);
+    };
     let unsealed = {
         let _turn = shared.keyring.turn();
+        if shared.keyring.lease().left_ms() == 0 {
+            return Ok(false);
+        }
         control.with_view(|view| shared.keyring.unseal(view, &root))?
     };
     match unsealed {
         Ok(()) => {}
-        // The epoch is over already.
-        Err(KeyringError::WrongRoot) => return Ok(false),
+        // The epoch is over already, or an operator was faster.
+        Err(KeyringError::WrongRoot | KeyringError::Sealed) => return Ok(false),
         Err(error) => return Err(error.into()),
     }
-    drop((root, held));
     tracing::info!("the node is unsealed");
     shared.hub.keys_changed();
     Ok(true)
 }
 
-/// The root of `slot`, if it can be had now. It is counted from before it is looked for until it is dropped: this node
-/// says nothing about its epoch meanwhile.
-async fn root(shared: &Arc<Shared>, slot: Slot) -> Result<Option<(SecretBytes, RootInFlight)>, NodeError> {
-    let Ok(held) = shared.keyring.expect_root(slot.epoch) else {
+/// Puts a root together from the shares of its holders, this node's own among them; none if too few of them answer while
+/// the lease lasts. Whoever calls expects the root, and is named for it in the log.
+pub(super) async fn gather(
+    shared: &Arc<Shared>,
+    slot: Slot,
+    root: &RootRow,
+) -> Result<Option<RootKey>, NodeError> {
+    let Some(mut gathering) = Gathering::new(root)? else {
         return Ok(None);
     };
+    let own = shared.config.node_id;
+    if let Some(share) = own_share(shared, slot).await? {
+        take(&mut gathering, own, &share);
+    }
+    // What arrives after the lease would be a key in the memory of a node that must have none.
+    let patience = GATHER_TIMEOUT.min(Duration::from_millis(shared.keyring.lease().left_ms()));
+    let others = root.sharing.holders.iter().filter(|holder| **holder != own);
+    let mut asked: FuturesUnordered<_> = others
+        .map(async |holder| {
+            let released = shared
+                .peers
+                .release_share(*holder, slot, shared.boot, patience)
+                .await;
+            (*holder, released)
+        })
+        .collect();
+    loop {
+        if let Some(root) = gathering.root(shared.keyring.arena())? {
+            return Ok(Some(root));
+        }
+        match asked.next().await {
+            Some((holder, Ok(share))) => take(&mut gathering, holder, &share),
+            Some((node, Err(error))) => tracing::debug!(%node, %error, "the holder gave no share"),
+            None => return Ok(None),
+        }
+    }
+}
+
+/// A share that is false, or of another root, counts for nothing, and whoever gave it is named.
+fn take(gathering: &mut Gathering, node: NodeId, share: &SecretBytes) {
+    if let Err(error) = gathering.add(node, share) {
+        tracing::error!(%node, %error, "a holder gave a share that is none of the root");
+    }
+}
+
+async fn own_share(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretBytes>, NodeError> {
     let vault = Arc::clone(&shared.vault);
     match shared.blocking(move || vault.get(slot)).await? {
-        Ok(secret) => {
-            // Its own process is in the log's list of those that ever had the root, too.
-            return Ok(
-                record_grant(shared, shared.config.node_id, shared.boot, slot.epoch)
-                    .await
-                    .is_ok()
-                    .then_some((secret, held)),
-            );
-        }
-        Err(VaultError::NotFound(_)) => {}
-        Err(error) => return Err(error.into()),
+        Ok(share) => Ok(Some(share)),
+        Err(VaultError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    for peer in shared.directory.nodes() {
-        if peer == shared.config.node_id {
-            continue;
-        }
-        match shared.peers.grant_root(peer, shared.boot).await {
-            Ok(granted) if (granted.epoch, granted.attempt) == (slot.epoch, u64::from(slot.attempt)) => {
-                let (vault, secret) = (Arc::clone(&shared.vault), granted.root);
-                let kept = shared.blocking(move || vault.put(slot, &secret).map(|()| (secret, held)));
-                return Ok(Some(kept.await??));
-            }
-            // A root of another epoch than this node knows: one of the two is behind.
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%peer, %error, "the peer did not give the root"),
-        }
-    }
-    Ok(None)
 }
 
-/// Gives the root to an admitted node, after the grant is in the control group's log.
-pub(super) async fn grant(
-    shared: &Arc<Shared>,
-    node: NodeId,
-    boot: BootId,
-) -> Result<GrantedRoot, RefusedGrant> {
-    let not_recorded = |_| RefusedGrant::NotRecorded;
-    let groups = shared.groups().map_err(not_recorded)?;
-    let epoch = groups
-        .control()
-        .with_view(control::epoch)
-        .ok()
-        .and_then(Result::ok)
-        .flatten();
-    let (Some(epoch), true) = (epoch, shared.keyring.unsealed().is_ok()) else {
-        return Err(RefusedGrant::Sealed);
+/// Writes into the control group's log that this process is about to have the root of the current epoch; false if that was
+/// not possible now.
+async fn record_grant(shared: &Arc<Shared>, epoch: u64) -> bool {
+    let Ok(groups) = shared.groups() else { return false };
+    let command = Command::GrantRoot {
+        node: shared.config.node_id,
+        boot: shared.boot,
+        epoch,
     };
-    let slot = slot_of(&epoch).map_err(|_| RefusedGrant::Sealed)?;
-    record_grant(shared, node, boot, slot.epoch).await?;
-    // Until it is handed to the transport, which wipes its copy when that is sent.
-    let _held = shared
-        .keyring
-        .expect_root(slot.epoch)
-        .map_err(|_| RefusedGrant::Sealed)?;
-    let vault = Arc::clone(&shared.vault);
-    let kept = shared
-        .blocking(move || vault.get(slot))
-        .await
-        .map_err(not_recorded)?;
-    let root = kept.map_err(|_| RefusedGrant::Sealed)?;
-    tracing::info!(%node, "the root is given to a node");
-    Ok(GrantedRoot {
-        epoch: slot.epoch,
-        attempt: u64::from(slot.attempt),
-        root,
-    })
+    let reply = groups.propose_control(command.encode().into()).await;
+    match reply.map(|reply| Reply::decode(&reply)) {
+        Ok(Ok(Reply::Done)) => true,
+        Ok(Ok(Reply::Rejected(Rejection::NoSuchNode))) => {
+            tracing::warn!(
+                "the cluster names this node for no root: it is not admitted, or said that it holds none for good"
+            );
+            false
+        }
+        Ok(Ok(Reply::Rejected(_) | Reply::Keys(_) | Reply::Erasure { .. }) | Err(_)) | Err(_) => false,
+    }
 }
 
-/// Writes into the control group's log that a process is about to have the root of the current epoch.
-async fn record_grant(
+/// Gives this node's share of a root to a process that the log names for it, as the log is now: a holder that is cut off
+/// gives none.
+pub(super) async fn release(
     shared: &Arc<Shared>,
     node: NodeId,
+    slot: Slot,
     boot: BootId,
-    epoch: u64,
-) -> Result<(), RefusedGrant> {
+) -> Result<SecretBytes, RefusedGrant> {
     let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
-    let command = Command::GrantRoot { node, boot, epoch }.encode();
-    let reply = groups.propose_control(command.into()).await;
-    match reply.map(|reply| Reply::decode(&reply)) {
-        Ok(Ok(Reply::Done)) => Ok(()),
-        Ok(Ok(Reply::Rejected(Rejection::NoSuchNode))) => Err(RefusedGrant::NotAdmitted),
-        Ok(Ok(Reply::Rejected(_) | Reply::Keys(_) | Reply::Erasure { .. }) | Err(_)) | Err(_) => {
+    let confirmed = groups.control().read_barrier(BARRIER_TIMEOUT).await;
+    confirmed.map_err(|_| RefusedGrant::NotRecorded)?;
+    // It leads to keys that live now, also if its attempt comes to nothing; counted until it is handed to the transport,
+    // which wipes its copy when that is sent.
+    let _held = shared.keyring.expect_root(slot.epoch.saturating_sub(1));
+    let may_have = groups.control().with_view(|view| {
+        let Some(epoch) = control::epoch(view)? else {
+            return Ok(false);
+        };
+        let is_admitted =
+            control::node(view, node)?.is_some_and(|row| row.state == control::NodeState::Admitted);
+        let pending = Slot {
+            epoch: epoch.epoch + 1,
+            attempt: epoch.last_attempt,
+        };
+        let is_pending = epoch.pending.is_some() && slot == pending;
+        let is_of_now = is_pending || slot == slot_of(&epoch)?;
+        let is_named = control::was_granted(view, slot.epoch, (node, &boot))?;
+        Ok::<_, Fault>(is_admitted && is_of_now && is_named && !control::is_sealed(view)?)
+    });
+    match may_have {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return Err(RefusedGrant::NotAdmitted),
+        Ok(Err(_)) | Err(_) => return Err(RefusedGrant::NotRecorded),
+    }
+    match own_share(shared, slot).await {
+        Ok(Some(share)) => {
+            tracing::info!(%node, "a share of the root is given to a node");
+            Ok(share)
+        }
+        Ok(None) => Err(RefusedGrant::Sealed),
+        Err(error) => {
+            tracing::error!(%error, "the vault does not give the share");
             Err(RefusedGrant::NotRecorded)
         }
     }
 }
 
-/// Keeps the root that the epoch under preparation will have.
-pub(super) async fn install_next(
+/// Keeps what the leader of the control group gives of a root: the share in the vault, the root that the next epoch will
+/// have in memory.
+pub(super) async fn install(
     shared: &Arc<Shared>,
     from: NodeId,
-    next: GrantedRoot,
+    given: GivenRoot,
 ) -> Result<(), RefusedGrant> {
-    // What an attempt makes leads to all that is alive before it: it is here now, and counts until the keyring drops it.
-    let held = shared.keyring.expect_root(next.epoch.saturating_sub(1));
-    let held = held.map_err(|_| RefusedGrant::NotRecorded)?;
     let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
     let control = groups.control();
     if control.leadership().leader != Some(from) {
         return Err(RefusedGrant::NotAdmitted);
     }
-    if shared.keyring.lease().left_ms() == 0 {
-        // What is applied here may be older than what an earlier run of this process said of its vault.
-        return Err(RefusedGrant::Sealed);
+    // What an attempt makes leads to all that is alive before it: it is here now, and counts until the keyring drops it.
+    let held = shared.keyring.expect_root(given.slot.epoch.saturating_sub(1));
+    let held = held.map_err(|_| RefusedGrant::NotRecorded)?;
+    if given.slot.epoch > 0 {
+        if shared.keyring.lease().left_ms() == 0 {
+            // What is applied here may be older than what an earlier run of this process said of its vault.
+            return Err(RefusedGrant::Sealed);
+        }
+        // The beginning of the attempt lists this process; until it is applied here the slot would not be kept either.
+        wait_pending(shared, given.slot).await?;
+    } else if shared.has_genesis() {
+        // The share of a realm's first root comes before the realm is there, or never.
+        return Err(RefusedGrant::NotAdmitted);
     }
-    let attempt = u32::try_from(next.attempt).map_err(|_| RefusedGrant::NotRecorded)?;
-    let slot = Slot {
-        epoch: next.epoch,
-        attempt,
+    let root = given
+        .root
+        .map(|root| RootKey::decode(shared.keyring.arena(), &root));
+    let root = root.transpose().map_err(|_| RefusedGrant::NotRecorded)?;
+    let held = match given.share {
+        None => held,
+        Some(share) => {
+            let (vault, slot) = (Arc::clone(&shared.vault), given.slot);
+            // It counts while the vault writes, even if whoever sent it does not wait for that.
+            let kept = shared
+                .blocking(move || vault.put(slot, &share).map(|()| held))
+                .await;
+            kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
+                tracing::error!(%error, "the vault did not keep its share of a root");
+                RefusedGrant::NotRecorded
+            })?
+        }
     };
-    // The beginning of the attempt lists this process; until it is applied here the slot would not be kept either.
-    wait_pending(shared, slot).await?;
-    let root = RootKey::decode(shared.keyring.arena(), &next.root).map_err(|_| RefusedGrant::NotRecorded)?;
-    let vault = Arc::clone(&shared.vault);
-    // It counts while the vault writes, even if whoever sent it does not wait for that.
-    let kept = shared
-        .blocking(move || vault.put(slot, &next.root).map(|()| held))
-        .await;
-    let held = kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
-        tracing::error!(%error, "the vault did not keep the root of the next epoch");
-        RefusedGrant::NotRecorded
-    })?;
-    shared.keyring.keep_next(root, held);
+    if let Some(root) = root {
+        shared.keyring.keep_next(root, held);
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
 
-use super::{ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome};
+use super::{ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerState, ProposeOutcome};
 
 /// Calls to peers, however they travel. Clones share the connections.
 pub type Peers = Arc<dyn PeerCalls>;
@@ -36,11 +36,17 @@ pub trait PeerCalls: Send + Sync + 'static {
         deadline: Duration,
     ) -> ChangeOutcome;
 
-    /// Asks `from` for the root, for this run of this node.
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError>;
+    /// Asks `from` for its share of a root, for this run of this node. It ends within `timeout`.
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+        timeout: Duration,
+    ) -> Result<SecretBytes, GrantError>;
 
-    /// Brings `to` the root of the epoch under preparation. `Ok` when it is durable there.
-    async fn install_root(&self, to: NodeId, slot: Slot, root: &SecretBytes) -> Result<(), TransportError>;
+    /// Brings `to` a root for its memory, or a share for its vault, or both. `Ok` when the share is durable there.
+    async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError>;
 
     /// Asks `to`, which should lead the control group, for a lease. The answer comes within `timeout`.
     async fn renew_lease(&self, to: NodeId, timeout: Duration) -> Result<GrantedLease, TransportError>;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use eunoe_crypto::SecretBytes;
 use eunoe_proto::peer::{
-    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GrantRootRequest, GroupMember, InstallRootRequest,
-    PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, RenewLeaseRequest, RetireRequest,
+    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GroupMember, InstallRootRequest, PingRequest,
+    PingResponse, ProposeRequest, RelayTypingRequest, ReleaseShareRequest, RenewLeaseRequest, RetireRequest,
     change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
@@ -18,18 +18,16 @@ use zeroize::Zeroize as _;
 use super::links::{Lane, Link};
 use super::transport::within;
 use super::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerCalls, PeerLinks, PeerState,
+    ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerCalls, PeerLinks, PeerState,
     ProposeOutcome, status,
 };
 use crate::telemetry;
 
-/// A grant waits for an entry in the control group's log.
-const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A typing notice that takes longer is worth nothing.
 const TYPING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Each hand-over waits for the new leader.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// A root is written to a vault, which may take its time.
+/// A share is written to a vault, which may take its time.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Work under way ends, the vault forgets, and an entry is written.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -110,22 +108,22 @@ impl PeerCalls for PeerClient {
         }
     }
 
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+        timeout: Duration,
+    ) -> Result<SecretBytes, GrantError> {
         let mut link = self.link(from)?;
-        let message = GrantRootRequest {
+        let message = ReleaseShareRequest {
+            epoch: slot.epoch,
+            attempt: slot.attempt,
             boot_id: Bytes::copy_from_slice(boot_id.as_bytes()),
         };
-        let call = link.client.grant_root(timed(message, GRANT_TIMEOUT));
-        match tokio::time::timeout(GRANT_TIMEOUT, call).await {
-            Ok(Ok(response)) => {
-                let response = response.into_inner();
-                let root = take_secret(response.root);
-                Ok(GrantedRoot {
-                    epoch: response.epoch,
-                    attempt: response.attempt,
-                    root,
-                })
-            }
+        let call = link.client.release_share(timed(message, timeout));
+        match tokio::time::timeout(timeout, call).await {
+            Ok(Ok(response)) => Ok(take_secret(response.into_inner().share)),
             Ok(Err(status)) => match status::refused_grant(&status) {
                 Some(refused) if !status::was_never_sent(&status) => Err(refused.into()),
                 Some(_) | None => Err(status::transport_error(&status).into()),
@@ -134,14 +132,19 @@ impl PeerCalls for PeerClient {
         }
     }
 
-    async fn install_root(&self, to: NodeId, slot: Slot, root: &SecretBytes) -> Result<(), TransportError> {
+    async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError> {
         let mut link = self.link(to)?;
-        // The buffer is wiped when the last reference to it goes.
-        let root = Bytes::from_owner(super::outcome::Wiped(SecretBytes::from(root.expose())));
+        // The buffers are wiped when the last reference to them goes.
+        let secret = |secret: Option<SecretBytes>| {
+            secret.map_or_else(Bytes::new, |secret| {
+                Bytes::from_owner(super::outcome::Wiped(secret))
+            })
+        };
         let message = InstallRootRequest {
-            epoch: slot.epoch,
-            attempt: slot.attempt,
-            root,
+            epoch: given.slot.epoch,
+            attempt: given.slot.attempt,
+            root: secret(given.root),
+            share: secret(given.share),
         };
         within(
             INSTALL_TIMEOUT,
@@ -238,6 +241,7 @@ pub(super) fn read_state(from: NodeId, answer: PingResponse) -> Result<PeerState
             knows_asker: answer.knows_asker,
             started: answer.started,
             lease_left_ms: answer.lease_left_ms,
+            share_kept: answer.share_kept,
             boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
         }),
         _ => Err(TransportError::Broken),

@@ -34,8 +34,8 @@ pub(crate) const MESSAGES: &[Reader] = &[
             request.change.and_then(server::read_change).is_some()
         })
     }),
-    ("grant", |bytes| {
-        read(bytes, |request: proto::GrantRootRequest| {
+    ("release", |bytes| {
+        read(bytes, |request: proto::ReleaseShareRequest| {
             server::boot_id(&request.boot_id).is_ok()
         })
     }),

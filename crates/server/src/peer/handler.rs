@@ -1,9 +1,11 @@
 //! What a node does for its peers, beside Raft.
 
 use bytes::Bytes;
+use eunoe_crypto::SecretBytes;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 
-use super::{ChangeOutcome, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
+use super::{ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
 
 /// Answers peers. `from` is the node that the connection's certificate proved, and admitted.
 ///
@@ -19,11 +21,16 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Changes the members or the leadership of `group`, if this node leads it.
     async fn change_group(&self, from: NodeId, group: GroupId, change: GroupChange) -> ChangeOutcome;
 
-    /// Gives the root to `from`, in the run `boot_id`, after the grant is in the control group's log.
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, RefusedGrant>;
+    /// Gives this node's share of a root to `from`, in the run `boot_id`, if the control group's log names it for that.
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+    ) -> Result<SecretBytes, RefusedGrant>;
 
-    /// Keeps the root of the epoch under preparation, if `from` leads the control group. Answers once it is durable.
-    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant>;
+    /// Keeps what `from`, which must lead the control group, gives of a root. Answers once the share is durable.
+    async fn install_root(&self, from: NodeId, given: GivenRoot) -> Result<(), RefusedGrant>;
 
     /// Grants `from` a lease on keys, if this node leads the control group.
     async fn renew_lease(&self, from: NodeId) -> Result<GrantedLease, RefusedGrant>;

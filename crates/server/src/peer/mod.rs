@@ -19,8 +19,7 @@ pub use handler::PeerHandler;
 pub use links::PeerLinks;
 pub(crate) use links::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
 pub use outcome::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerState, ProposeOutcome,
-    RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerState, ProposeOutcome, RefusedGrant,
 };
 pub use server::{PeerServer, RaftInbound};
 pub use transport::GrpcTransport;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, GroupId, NodeId, Outcome};
+use eunoe_vault::Slot;
 
 /// What became of a proposal.
 ///
@@ -80,15 +81,15 @@ pub enum ChangeOutcome {
     Unknown,
 }
 
-/// The root of an epoch, from a node that has it.
+/// What a node is given of a root.
 #[derive(Debug)]
-pub struct GrantedRoot {
-    /// The epoch.
-    pub epoch: u64,
-    /// The attempt that made the root.
-    pub attempt: u64,
-    /// The root as `RootKey::encode` gives it. The caller compares its commitment with the epoch's.
-    pub root: SecretBytes,
+pub struct GivenRoot {
+    /// Which root.
+    pub slot: Slot,
+    /// The root for its memory, as `RootKey::encode` gives it; none for a realm that begins.
+    pub root: Option<SecretBytes>,
+    /// Its share for its vault, as `RootShare::encode` gives it; none for a node that is no holder.
+    pub share: Option<SecretBytes>,
 }
 
 /// Leave to use keys, from the moment when it was asked for.
@@ -100,21 +101,21 @@ pub struct GrantedLease {
     pub control_index: u64,
 }
 
-/// Why a node does not give the root.
+/// Why a node gives no share, takes none, or grants no lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedGrant {
-    /// It does not hold the root itself.
-    #[error("the node is sealed itself")]
+    /// It does not have what is asked for, or may not use keys itself.
+    #[error("the node is sealed itself, or keeps no such share")]
     Sealed,
-    /// The asking node is not admitted, or this run of it is not known.
-    #[error("the asking node is not admitted")]
+    /// The asking node is not admitted, or this run of it is not named for it.
+    #[error("the asking node is not admitted, or not named for it")]
     NotAdmitted,
-    /// The grant could not be written to the control group's log; worth another attempt.
-    #[error("the grant could not be recorded")]
+    /// It could not be done now; worth another attempt.
+    #[error("it could not be done now")]
     NotRecorded,
 }
 
-/// Why a node did not get the root.
+/// Why a node did not get a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     /// The peer said no.
@@ -146,6 +147,8 @@ pub struct PeerState {
     pub boot: BootId,
     /// What is left of its key lease, in milliseconds.
     pub lease_left_ms: u64,
+    /// Whether its vault has a share of the current root.
+    pub share_kept: bool,
 }
 
 /// A secret as a buffer of gRPC's: wiped when the last reference to it goes.

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
     AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, DrainRequest,
-    DrainResponse, GrantRootRequest, GrantRootResponse, InstallRootRequest, InstallRootResponse, PingRequest,
-    PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest,
-    RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse,
-    RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse, change_group_request::Change,
-    propose_response::Outcome,
+    DrainResponse, InstallRootRequest, InstallRootResponse, PingRequest, PingResponse, ProposeRequest,
+    ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest, RaftCallResponse,
+    RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse, ReleaseShareRequest,
+    ReleaseShareResponse, RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse,
+    change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 use futures::future::{BoxFuture, ready};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use tonic::service::Interceptor;
@@ -22,7 +23,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    ChangeOutcome, GrantedRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
+    ChangeOutcome, GivenRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
 };
 use crate::telemetry::{self, Attribute, Stage};
 use crate::tls::{PeerDirectory, PeerIdentity};
@@ -214,24 +215,24 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         Ok(Response::new(ChangeGroupResponse { not_leader }))
     }
 
-    async fn grant_root(
+    async fn release_share(
         &self,
-        request: Request<GrantRootRequest>,
-    ) -> Result<Response<GrantRootResponse>, Status> {
+        request: Request<ReleaseShareRequest>,
+    ) -> Result<Response<ReleaseShareResponse>, Status> {
         let from = identity(&request)?.node;
-        let boot_id = boot_id(&request.get_ref().boot_id)?;
-        let granted = self
+        let ReleaseShareRequest {
+            epoch,
+            attempt,
+            boot_id,
+        } = request.into_inner();
+        let slot = Slot { epoch, attempt };
+        let released = self
             .handler
-            .grant_root(from, boot_id)
-            .await
-            .map_err(status::of_grant)?;
+            .release_share(from, slot, self::boot_id(&boot_id)?)
+            .await;
         // The buffer is wiped when the last reference to it goes.
-        let root = Bytes::from_owner(super::outcome::Wiped(granted.root));
-        Ok(Response::new(GrantRootResponse {
-            epoch: granted.epoch,
-            attempt: granted.attempt,
-            root,
-        }))
+        let share = Bytes::from_owner(super::outcome::Wiped(released.map_err(status::of_grant)?));
+        Ok(Response::new(ReleaseShareResponse { share }))
     }
 
     async fn install_root(
@@ -239,16 +240,20 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         request: Request<InstallRootRequest>,
     ) -> Result<Response<InstallRootResponse>, Status> {
         let from = identity(&request)?.node;
-        let InstallRootRequest { epoch, attempt, root } = request.into_inner();
-        let next = GrantedRoot {
+        let InstallRootRequest {
             epoch,
-            attempt: u64::from(attempt),
-            root: super::client::take_secret(root),
+            attempt,
+            root,
+            share,
+        } = request.into_inner();
+        let secret = |secret: Bytes| (!secret.is_empty()).then(|| super::client::take_secret(secret));
+        let given = GivenRoot {
+            slot: Slot { epoch, attempt },
+            root: secret(root),
+            share: secret(share),
         };
-        self.handler
-            .install_root(from, next)
-            .await
-            .map_err(status::of_grant)?;
+        let installed = self.handler.install_root(from, given).await;
+        installed.map_err(status::of_grant)?;
         Ok(Response::new(InstallRootResponse {}))
     }
 
@@ -323,6 +328,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             started: state.started,
             boot_id: Bytes::copy_from_slice(state.boot.as_bytes()),
             lease_left_ms: state.lease_left_ms,
+            share_kept: state.share_kept,
         }))
     }
 }

@@ -100,6 +100,7 @@ metrics! {
         FENCE: Histogram<f64> = ("eunoe_fence_duration_seconds", LATENCY, "s", [], "Time from a request for an erasure until it could be answered, with its fence in effect on every node");
         INVARIANT_VIOLATIONS: Counter<u64> = ("eunoe_invariant_violations_total", Kind::Counter, "1", ["group", "invariant"], "Rows of the state at which a rule that always holds was seen broken, again in each pass; anything but none is damage or a bug");
         SCRUB_PASSES: Counter<u64> = ("eunoe_scrub_passes_total", Kind::Counter, "1", ["group"], "Passes over all rows of a group's state that looked for broken rules");
+        VAULT_ROLLBACKS: Counter<u64> = ("eunoe_vault_rollbacks_total", Kind::Counter, "1", [], "Shares that were in the vault after this node had said that they are destroyed: somebody put the vault back from a copy; they were destroyed again");
         SPANS_EXPORTED: Counter<u64> = ("eunoe_telemetry_spans_exported_total", Kind::Counter, "1", [], "Spans that the collector has taken");
         SPANS_DROPPED: Counter<u64> = ("eunoe_telemetry_spans_dropped_total", Kind::Counter, "1", [], "Spans that found no room in the queue, or that the collector did not take in time");
     }
@@ -108,7 +109,10 @@ metrics! {
         EPOCH = ("eunoe_root_epoch", Kind::Gauge, "1", [], "Epoch of the root that the node has");
         LEASE_LEFT = ("eunoe_key_lease_left_seconds", Kind::Gauge, "s", [], "How long the node may use its keys without hearing from the cluster again");
         OLDEST_FENCE = ("eunoe_oldest_fence_age_seconds", Kind::Gauge, "s", [], "Age of the oldest fence whose keys the current root still leads to; 0 without one");
-        OLDEST_ROOT = ("eunoe_oldest_held_root_epoch", Kind::Gauge, "1", ["node"], "Oldest epoch whose root a node may still hold, as far as it has said");
+        OLDEST_ROOT = ("eunoe_oldest_held_root_epoch", Kind::Gauge, "1", ["node"], "Oldest epoch whose root a node may still hold, or a share of it, as far as it has said");
+        SHARE_KEPT = ("eunoe_root_share_kept", Kind::Gauge, "1", [], "1 if the node's vault has a share of the current root");
+        ROOT_THRESHOLD = ("eunoe_root_threshold", Kind::Gauge, "1", [], "Shares that it takes to have the current root after all nodes have stopped; with fewer left, all data is lost");
+        ROOT_HOLDERS = ("eunoe_root_holders", Kind::Gauge, "1", [], "Nodes that keep shares of the current root, as the log says");
         DRAINING = ("eunoe_draining", Kind::Gauge, "1", [], "1 while the node hands over and takes nothing new");
         SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients");
         KEYS = ("eunoe_keys_in_memory", Kind::Gauge, "1", [], "Keys in locked memory, of all caches");

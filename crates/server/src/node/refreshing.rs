@@ -1,0 +1,61 @@
+//! When the root is to be shared anew although nothing is erased: because the voters are other nodes than its holders, or
+//! because a holder lost its share (erasure.md §4.5, §4.9). Each day without it is a day on which fewer lost vaults end
+//! all data.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eunoe_core::control;
+use eunoe_types::{Fault, NodeId};
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::epochs::may_be_given;
+use super::{NodeError, Shared};
+
+/// How often holders are compared with voters.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// When holders were compared last.
+#[derive(Default)]
+pub(super) struct Refresh {
+    looked: Option<Instant>,
+}
+
+/// Whether the root should be shared anew, and can be: a voter that answers keeps no share of it, or somebody keeps one who
+/// does not vote any more. A holder that does not answer is waited for.
+pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Result<bool, NodeError> {
+    let now = Instant::now();
+    if refresh.looked.is_some_and(|looked| now < looked + INTERVAL) || shared.keyring.unsealed().is_err() {
+        return Ok(false);
+    }
+    refresh.looked = Some(now);
+    let control = shared.groups()?.control().clone();
+    let kept = control.with_view(kept)??;
+    let (Some(kept), given) = (kept, control.with_view(may_be_given)??) else {
+        return Ok(false);
+    };
+    let voters: Vec<NodeId> = control.leadership().members.voters;
+    let wanted: Vec<NodeId> = voters.into_iter().filter(|id| given.contains(id)).collect();
+    if kept.iter().any(|id| !wanted.contains(id)) {
+        return Ok(true);
+    }
+    let own = shared.config.node_id;
+    let lacks = join_all(wanted.iter().map(async |id| {
+        if *id == own {
+            return !shared.keeps_share();
+        }
+        let state = shared.peers.ping(*id).await;
+        state.is_ok_and(|state| state.started && state.lease_left_ms > 0 && !state.share_kept)
+    }));
+    Ok(lacks.await.contains(&true))
+}
+
+/// Who keeps shares of the current root, as the log says.
+fn kept(view: &dyn eunoe_core::StateView) -> Result<Option<Vec<NodeId>>, Fault> {
+    let Some(epoch) = control::epoch(view)? else {
+        return Ok(None);
+    };
+    let root = control::current_root(view, &epoch)?;
+    Ok(root.and_then(|root| root.made).map(|made| made.kept))
+}
