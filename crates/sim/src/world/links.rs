@@ -7,8 +7,8 @@ use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, PeerTransport, Target, TransportError};
 use eunoe_server::node::Core;
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GrantedLease, GrantedRoot, GroupChange, PeerCalls, PeerHandler as _,
-    PeerState, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerCalls, PeerHandler as _, PeerState,
+    ProposeOutcome, RefusedGrant,
 };
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
@@ -19,7 +19,7 @@ use super::calls::{boxed, call, open, ready, upload};
 use super::coverage::Event;
 use super::net::{Host, Net, Process};
 
-const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -170,27 +170,26 @@ impl PeerCalls for Links {
         }
     }
 
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, GrantError> {
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+        timeout: Duration,
+    ) -> Result<SecretBytes, GrantError> {
         let own = self.own;
-        let serve = move |core: Core| boxed(async move { core.handler().grant_root(own, boot_id).await });
-        let granted = self
-            .ask(from, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve)
-            .await?;
-        Ok(granted?)
+        let serve =
+            move |core: Core| boxed(async move { core.handler().release_share(own, slot, boot_id).await });
+        Ok(self
+            .ask(from, timeout, Err(RefusedGrant::Sealed), serve)
+            .await??)
     }
 
-    async fn install_root(&self, to: NodeId, slot: Slot, root: &SecretBytes) -> Result<(), TransportError> {
-        let (from, next) = (
-            self.own,
-            GrantedRoot {
-                epoch: slot.epoch,
-                attempt: u64::from(slot.attempt),
-                root: SecretBytes::from(root.expose()),
-            },
-        );
-        let serve = move |core: Core| boxed(async move { core.handler().install_root(from, next).await });
+    async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError> {
+        let from = self.own;
+        let serve = move |core: Core| boxed(async move { core.handler().install_root(from, given).await });
         let installed = self
-            .ask(to, GRANT_TIMEOUT, Err(RefusedGrant::Sealed), serve)
+            .ask(to, INSTALL_TIMEOUT, Err(RefusedGrant::Sealed), serve)
             .await?;
         installed.map_err(|_| TransportError::Refused)
     }
