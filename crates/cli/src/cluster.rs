@@ -1,8 +1,9 @@
 //! `eunoe cluster …`: what operators see and change.
 
 use clap::{Args, Subcommand};
-use eunoe_client::cluster_types::{AddNodeRequest, GetStatusResponse, Group, Node};
+use eunoe_client::cluster_types::{AddNodeRequest, GetStatusResponse, Group, Node, Root};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::args::Global;
 use crate::context::operator_client;
@@ -25,11 +26,23 @@ pub(crate) enum ClusterCommand {
     Remove {
         /// Which node
         id: u64,
-        /// It does not come back: remove it without its word that it destroyed its keys. What is erased of its time
-        /// stays REKEYED and names it for good
+        /// It does not come back: remove it without its word that it destroyed its share of the root. What is erased of its
+        /// time is destroyed by the others' word, and names it until it is decommissioned
         #[arg(long)]
         lost: bool,
     },
+    /// Record evidence that vault and memory of a removed node are gone for good
+    Decommission {
+        /// Which node
+        id: u64,
+        /// A file that shows it, which you keep: its SHA-256 goes into the log
+        #[arg(long, value_name = "FILE")]
+        evidence: std::path::PathBuf,
+    },
+    /// Make every node forget the root key, until `unseal`: nothing is lost, nobody can read or write
+    Seal,
+    /// Let nodes put the root key together again from the shares in their vaults
+    Unseal,
     /// Move all leaderships off a node
     Drain {
         /// Which node
@@ -82,6 +95,22 @@ pub(crate) async fn run(global: &Global, command: ClusterCommand) -> Result<(), 
                 cluster.remove_node(id).await?
             };
             print_node(global, &removed)
+        }
+        ClusterCommand::Decommission { id, evidence } => {
+            let evidence = digest_of(&evidence)?;
+            print_node(global, &cluster.decommission_node(id, evidence).await?)
+        }
+        ClusterCommand::Seal => {
+            cluster.seal().await?;
+            output::result(global.output, &json!({"sealed": true}), || {
+                "sealed: every node forgets the root key; `eunoe cluster unseal` ends it".to_owned()
+            })
+        }
+        ClusterCommand::Unseal => {
+            cluster.unseal().await?;
+            output::result(global.output, &json!({"sealed": false}), || {
+                "unsealed: nodes put the root key together again".to_owned()
+            })
         }
         ClusterCommand::Drain { id } => {
             let left = cluster.drain_node(id).await?;
@@ -147,6 +176,9 @@ fn node_json(node: &Node) -> Value {
     if let Some(unsealed) = node.unsealed {
         insert("unsealed", unsealed.into());
     }
+    if let Some(kept) = node.share_kept {
+        insert("share_kept", kept.into());
+    }
     if let Some(left_ms) = node.lease_left_ms {
         // A node that is out of its lease answers, and uses no key.
         let lease = if left_ms > 0 { "HELD" } else { "OVER" };
@@ -174,6 +206,38 @@ fn group_json(group: &Group) -> Value {
     })
 }
 
+fn root_json(root: &Root) -> Value {
+    json!({
+        "epoch": root.epoch,
+        "holders": root.holders,
+        "threshold": root.threshold,
+        "present": root.present,
+        "losses_left": root.losses_left,
+        "sealed": root.sealed,
+    })
+}
+
+/// How safe the root key is, in a line.
+fn root_text(root: &Root) -> String {
+    let safe = match root.losses_left {
+        None => "TOO FEW SHARES ANSWER: if the others are lost, a restart of all nodes loses all data".to_owned(),
+        Some(0) => "NO SHARE MAY BE LOST: one more, and a restart of all nodes loses all data".to_owned(),
+        Some(left) => format!("{left} shares may be lost"),
+    };
+    let sealed = if root.sealed { ", SEALED by an operator" } else { "" };
+    let (present, holders) = (root.present.len(), root.holders.len());
+    format!(
+        "root of epoch {}: {present} of {holders} shares answer, {} are needed; {safe}{sealed}",
+        root.epoch, root.threshold
+    )
+}
+
+/// SHA-256 of a file.
+fn digest_of(path: &std::path::Path) -> Result<[u8; 32], Failure> {
+    let content = std::fs::read(path).map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
+    Ok(Sha256::digest(content).into())
+}
+
 fn status_json(status: &GetStatusResponse) -> Value {
     let limits = status.limits.iter();
     let limits: Map<String, Value> = limits
@@ -184,6 +248,7 @@ fn status_json(status: &GetStatusResponse) -> Value {
         "nodes": status.nodes.iter().map(node_json).collect::<Vec<_>>(),
         "groups": status.groups.iter().map(group_json).collect::<Vec<_>>(),
         "epoch": status.epoch,
+        "root": status.root.as_ref().map(root_json),
         "realm": status.realm,
         "placement_policy": status.placement_policy,
         "cluster_version": status.cluster_version,
@@ -203,6 +268,7 @@ fn status_text(status: &GetStatusResponse) -> String {
         status.cluster_version,
         status.node_id
     )];
+    lines.extend(status.root.as_ref().map(root_text));
     lines.extend(status.nodes.iter().map(node_text));
     lines.extend(status.groups.iter().map(group_text));
     lines.join("\n")

@@ -3,8 +3,9 @@
 
 use eunoe_proto::cluster::cluster_service_client::ClusterServiceClient;
 use eunoe_proto::cluster::{
-    AddNodeRequest, DrainNodeRequest, GetStatusRequest, GetStatusResponse, ListNodesRequest,
-    ListShardsRequest, Node, PromoteNodeRequest, RemoveNodeRequest, ShardRange, TransferLeaderRequest,
+    AddNodeRequest, DecommissionNodeRequest, DrainNodeRequest, GetStatusRequest, GetStatusResponse,
+    ListNodesRequest, ListShardsRequest, Node, PromoteNodeRequest, RemoveNodeRequest, SealRequest,
+    ShardRange, TransferLeaderRequest, UnsealRequest,
 };
 
 use crate::channels::Connection;
@@ -78,8 +79,8 @@ impl<'a> Cluster<'a> {
         self.remove(RemoveNodeRequest { node_id, lost: false }).await
     }
 
-    /// Takes a lost node out of every group for good, without its word that it destroyed its keys: what is erased of its
-    /// time stays REKEYED and names it. Repeating it changes nothing.
+    /// Takes a lost node out of every group for good, without its word that it destroyed its share of the root: what is
+    /// erased of its time is DESTROYED by the others' word, with grade THRESHOLD, and names it. Repeating it changes nothing.
     pub async fn remove_lost_node(&self, node_id: u64) -> Result<Node, ClientError> {
         self.remove(RemoveNodeRequest { node_id, lost: true }).await
     }
@@ -108,5 +109,28 @@ impl<'a> Cluster<'a> {
             .call(Repeat::OnlyWithoutEffect, request, rpc)
             .await?
             .leader)
+    }
+
+    /// Records evidence, by its SHA-256, that the vault and the memory of a removed node are gone for good. Repeating it
+    /// changes nothing.
+    pub async fn decommission_node(&self, node_id: u64, evidence: [u8; 32]) -> Result<Node, ClientError> {
+        let rpc = |channel, request| async move { stub(channel).decommission_node(request).await };
+        let request = DecommissionNodeRequest {
+            node_id,
+            evidence_sha256: evidence.to_vec().into(),
+        };
+        present(self.client.call(Repeat::Safe, request, rpc).await?.node)
+    }
+
+    /// Makes every node forget the root key. Repeating it changes nothing.
+    pub async fn seal(&self) -> Result<(), ClientError> {
+        let rpc = |channel, request| async move { stub(channel).seal(request).await };
+        self.client.call(Repeat::Safe, SealRequest {}, rpc).await.map(drop)
+    }
+
+    /// Lets nodes put the root key together again. Repeating it changes nothing.
+    pub async fn unseal(&self) -> Result<(), ClientError> {
+        let rpc = |channel, request| async move { stub(channel).unseal(request).await };
+        self.client.call(Repeat::Safe, UnsealRequest {}, rpc).await.map(drop)
     }
 }

@@ -77,6 +77,6 @@ pub mod erasure_types {
 /// The generated messages of `eunoe.cluster.v1`.
 pub mod cluster_types {
     pub use eunoe_proto::cluster::{
-        AddNodeRequest, GetStatusResponse, Group, Limit, Node, NodeState, ShardRange,
+        AddNodeRequest, GetStatusResponse, Group, Limit, Node, NodeState, Root, ShardRange,
     };
 }

@@ -130,6 +130,16 @@ pub fn pending_root(view: &dyn StateView, epoch: &EpochRow) -> Result<Option<Roo
     decoded(view, &key, RootRow::decode)
 }
 
+/// All roots that somebody may still have shares of, with their epochs and attempts.
+pub fn roots(view: &dyn StateView) -> Result<Vec<(u64, u64, RootRow)>, Fault> {
+    let rows = prefixed(view, &[table::ROOT], usize::MAX)?;
+    let read = |(key, row): &Row| {
+        let (epoch, attempt) = RootRow::name_of(key)?;
+        Ok((epoch, attempt, RootRow::decode(row)?))
+    };
+    rows.iter().map(read).collect()
+}
+
 /// Nodes that stand between an erasure and its next step: those that keep its keys from being destroyed, or, once they are,
 /// those that have not said so themselves.
 pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<NodeId>, Fault> {

@@ -35,7 +35,7 @@ pub use epoch_command::{
 pub use erasure_command::RequestErasure;
 pub use erasure_query::{
     FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
-    leaf_rows, missing_holders, pending_epoch, pending_root, sweep_is_due,
+    leaf_rows, missing_holders, pending_epoch, pending_root, roots, sweep_is_due,
 };
 pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow};
 pub(crate) use invariant::check_row;

@@ -124,6 +124,14 @@ impl RootRow {
         table::key(table::ROOT, &[&epoch.to_be_bytes(), &attempt.to_be_bytes()])
     }
 
+    /// Epoch and attempt in a key of this table.
+    pub(super) fn name_of(key: &[u8]) -> Result<(u64, u64), DecodeError> {
+        let mut d = Decoder::new(key.get(1..).unwrap_or_default());
+        let name = (u64::from_be_bytes(d.array()?), u64::from_be_bytes(d.array()?));
+        d.finish()?;
+        Ok(name)
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut e = Encoder::with_capacity(256);
         self.sharing.encode(e.u8(FORMAT).varint(self.leads_to));

@@ -65,6 +65,9 @@ const METHODS: &[(&str, &[Row])] = &[
             ("RemoveNode", OPERATORS),
             ("DrainNode", OPERATORS),
             ("TransferLeader", OPERATORS),
+            ("DecommissionNode", OPERATORS),
+            ("Seal", OPERATORS),
+            ("Unseal", OPERATORS),
         ],
     ),
     (

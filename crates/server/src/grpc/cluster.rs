@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::control::{self, Command, NodeRow, NodeState, Rejection, Reply};
+use eunoe_core::control::{self, Command, Decommission, NodeRow, NodeState, Rejection, Reply};
 use eunoe_core::placement::{Site, SiteError};
 use eunoe_proto::cluster as proto;
 use eunoe_proto::cluster::cluster_service_server::ClusterService;
@@ -14,7 +14,7 @@ use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
 use super::status::Faults;
-use super::{auth, removal};
+use super::{auth, removal, roots};
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
@@ -70,9 +70,11 @@ impl Cluster {
             Ok::<_, Fault>((control::epoch(view)?, control::cluster_version(view)?, policy))
         })??;
         let log = self.operator.log.stats();
+        let nodes = self.nodes().await?;
+        let root = roots::status(self.control(), &nodes)?;
         Ok(proto::GetStatusResponse {
             node_id: self.control().node_id().0,
-            nodes: self.nodes().await?,
+            nodes,
             groups: self.groups().all().map(group).collect::<Result<_, _>>()?,
             cluster_version: version.unwrap_or_default(),
             program_version: env!("CARGO_PKG_VERSION").into(),
@@ -83,6 +85,7 @@ impl Cluster {
             log_syncs: log.syncs,
             log_records: log.records,
             placement_policy: policy.map(|policy| policy.name().into()).unwrap_or_default(),
+            root,
         })
     }
 
@@ -135,6 +138,7 @@ impl Cluster {
             reachable: state.is_some(),
             unsealed: state.map(|state| state.unsealed),
             lease_left_ms: state.map(|state| state.lease_left_ms),
+            share_kept: state.map(|state| state.share_kept),
         }
     }
 
@@ -235,6 +239,24 @@ impl Cluster {
         }
         self.propose(&Command::RemoveNode(id)).await?;
         Ok(proto::RemoveNodeResponse {
+            node: Some(self.find(request.node_id).await?),
+        })
+    }
+
+    async fn decommission(
+        &self,
+        request: proto::DecommissionNodeRequest,
+    ) -> ApiResult<proto::DecommissionNodeResponse> {
+        let evidence = <[u8; 32]>::try_from(&request.evidence_sha256[..])
+            .map_err(|_| ApiError::invalid("evidence_sha256", "must be 32 bytes"))?;
+        self.find(request.node_id).await?;
+        let said = Decommission {
+            node: NodeId(request.node_id),
+            evidence,
+            time: surroundings::now(),
+        };
+        self.propose(&Command::Decommission(said)).await?;
+        Ok(proto::DecommissionNodeResponse {
             node: Some(self.find(request.node_id).await?),
         })
     }
@@ -487,6 +509,36 @@ impl ClusterService for Cluster {
     ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
         self.operator.faults.answer(match auth::caller(&request) {
             Ok(_) => self.transfer(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn decommission_node(
+        &self,
+        request: Request<proto::DecommissionNodeRequest>,
+    ) -> Result<Response<proto::DecommissionNodeResponse>, Status> {
+        self.operator.faults.answer(match auth::caller(&request) {
+            Ok(_) => self.decommission(request.into_inner()).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn seal(
+        &self,
+        request: Request<proto::SealRequest>,
+    ) -> Result<Response<proto::SealResponse>, Status> {
+        self.operator.faults.answer(match auth::caller(&request) {
+            Ok(_) => self.propose(&Command::Seal(true)).await.map(|()| proto::SealResponse {}),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn unseal(
+        &self,
+        request: Request<proto::UnsealRequest>,
+    ) -> Result<Response<proto::UnsealResponse>, Status> {
+        self.operator.faults.answer(match auth::caller(&request) {
+            Ok(_) => self.propose(&Command::Seal(false)).await.map(|()| proto::UnsealResponse {}),
             Err(error) => Err(error),
         })
     }

@@ -13,6 +13,7 @@ pub(crate) mod fuzzing;
 mod gate;
 mod input;
 mod removal;
+mod roots;
 mod status;
 
 pub use auth::roles;

@@ -79,8 +79,13 @@ async fn await_refresh(operator: &Operator, id: NodeId) -> ApiResult<()> {
     let is_holder = || {
         control.with_view(|view| {
             let epoch = control::epoch(view)?;
-            let root = epoch.map(|epoch| control::current_root(view, &epoch)).transpose()?;
-            Ok::<_, Fault>(root.flatten().is_some_and(|root| root.sharing.holders.contains(&id)))
+            let root = epoch
+                .map(|epoch| control::current_root(view, &epoch))
+                .transpose()?;
+            Ok::<_, Fault>(
+                root.flatten()
+                    .is_some_and(|root| root.sharing.holders.contains(&id)),
+            )
         })
     };
     let deadline = Instant::now() + REFRESH_TIMEOUT;

@@ -216,9 +216,11 @@ struct Recipients {
 /// have to.
 async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
     let control = shared.groups()?.control().clone();
-    let voters = control.leadership().members.voters;
-    let own = shared.config.node_id;
+    let members = control.leadership().members;
+    let (own, voters) = (shared.config.node_id, members.voters);
+    // One that is out of the group would not learn that there is an attempt.
     let given = control.with_view(may_be_given)??.into_iter();
+    let given = given.filter(|id| members.nodes.contains_key(id));
     let others: Vec<NodeId> = given.filter(|id| *id != own).collect();
     let states = join_all(others.iter().map(|id| shared.peers.ping(*id))).await;
     let mut processes = vec![(own, shared.boot)];

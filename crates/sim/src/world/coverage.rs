@@ -64,6 +64,12 @@ events! {
     FlushFailed "failed flushes";
     /// A vault did not answer.
     VaultFailed "a failed vault";
+    /// A vault lost its share of the current root.
+    ShareLost "a lost share of the current root";
+    /// A root counts that no erasure asked for: its holders changed, or one lost its share.
+    Refreshed "the root shared anew without an erasure";
+    /// An erasure was destroyed while a holder was silent.
+    DestroyedByMost "an erasure destroyed by enough holders";
     /// A node found itself unfit and ended.
     NodeUnfit "a node that ended itself";
     /// A node was added.

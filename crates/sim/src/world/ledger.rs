@@ -88,7 +88,15 @@ impl Book {
             ErasureState::Requested => (Step::Requested, None, None),
             ErasureState::Fenced => (Step::Fenced, None, None),
             ErasureState::Rekeyed { time, .. } => (Step::Rekeyed, Some(time.0), None),
-            ErasureState::Destroyed { rekeyed, time, .. } => (Step::Destroyed, Some(rekeyed.0), Some(time.0)),
+            ErasureState::Destroyed {
+                rekeyed, time, full, ..
+            } => {
+                let step = match full {
+                    None => Step::DestroyedByMost,
+                    Some(_) => Step::Destroyed,
+                };
+                (step, Some(rekeyed.0), Some(time.0))
+            }
         };
         Erasure {
             id: self.number(tenant, view.id),

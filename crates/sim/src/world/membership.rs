@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use eunoe_core::control::{Command, NodeRow, NodeState, Reply};
+use eunoe_core::control::{self, Command, NodeRow, NodeState, Reply};
 use eunoe_raft::Node as Peer;
 use eunoe_server::groups::{Groups, change};
 use eunoe_server::peer::{GroupChange, Peers};
 use eunoe_server::surroundings;
-use eunoe_types::NodeId;
+use eunoe_types::{Fault, NodeId};
 use rand::RngExt as _;
 
 use super::coverage::Event;
@@ -115,12 +115,32 @@ pub(super) fn remove(world: &mut World) {
 /// In order: out of the groups, without keys, and only then without admission.
 async fn shrink(groups: &Groups, peers: &Peers, id: NodeId) -> Option<()> {
     change_all(groups, peers, &GroupChange::Remove(id)).await?;
+    let mut attempts = 0..60;
+    while is_holder(groups, id)? {
+        attempts.next()?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     let mut attempts = 0..20;
     while peers.retire(id).await.is_err() {
         attempts.next()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     propose(groups, &Command::RemoveNode(id)).await
+}
+
+/// Whether a node is a holder of the current root.
+fn is_holder(groups: &Groups, id: NodeId) -> Option<bool> {
+    let holds = groups.control().with_view(|view| {
+        let epoch = control::epoch(view)?;
+        let root = epoch
+            .map(|epoch| control::current_root(view, &epoch))
+            .transpose()?;
+        Ok::<_, Fault>(
+            root.flatten()
+                .is_some_and(|root| root.sharing.holders.contains(&id)),
+        )
+    });
+    holds.ok()?.ok()
 }
 
 /// Until it is done, as an operator would: asking again is safe.

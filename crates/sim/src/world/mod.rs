@@ -18,6 +18,7 @@ mod names;
 mod nemesis;
 mod net;
 mod node;
+mod roots;
 mod run;
 mod settings;
 mod states;
@@ -83,6 +84,7 @@ struct World {
     broken: Option<Broken>,
     /// Since when nodes cannot reach any other.
     isolated: BTreeMap<NodeId, Micros>,
+    roots: roots::Roots,
     /// What was seen to be wrong on the way.
     seen: BTreeSet<String>,
 }
@@ -178,6 +180,7 @@ impl World {
         self.look_after_nodes();
         if self.now.is_multiple_of(20 * TICK) {
             self.look_at_leases();
+            self.look_at_roots();
         }
         self.trace.look(self.now, &self.nodes, &self.coverage);
     }

@@ -93,7 +93,7 @@ impl World {
     fn strike(&mut self) {
         let node = self.random.random_range(0..self.nodes.len());
         let lasts = self.random.random_range(LAST);
-        match self.random.random_range(0..22) {
+        match self.random.random_range(0..23) {
             0 | 1 => self.crash_for(node, Crash::Killed, lasts),
             2 | 3 => self.crash_for(node, Crash::Power, lasts),
             4 => {
@@ -119,6 +119,7 @@ impl World {
             18 => self.break_vault(node, lasts),
             19 => membership::move_leader(self),
             20 => membership::add(self),
+            21 => self.lose_share(node),
             _ => membership::remove(self),
         }
     }

@@ -124,6 +124,7 @@ impl World {
             unfit: Vec::new(),
             broken: options.broken,
             isolated: BTreeMap::new(),
+            roots: super::roots::Roots::default(),
             seen: BTreeSet::new(),
         }
     }
@@ -281,7 +282,11 @@ impl World {
         // A node that was not removed to the end, or not added to it, keeps what it held and is named for it.
         let shape = self.shape.load(Ordering::Relaxed);
         let lost = shape == Shape::Shrinking as u8 || shape == Shape::Growing as u8;
-        let goal = if lost { Step::Rekeyed } else { Step::Destroyed };
+        let goal = if lost {
+            Step::DestroyedByMost
+        } else {
+            Step::Destroyed
+        };
         loop {
             let pending = self.unfinished(goal);
             if pending.is_empty() {

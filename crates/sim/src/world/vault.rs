@@ -28,6 +28,16 @@ impl MemVault {
         self.lock().fails = fails;
     }
 
+    /// Whether it has anything in a slot, whether it answers or not.
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.lock().secrets.contains_key(&slot)
+    }
+
+    /// Loses what is in a slot.
+    pub(super) fn lose(&self, slot: Slot) {
+        self.lock().secrets.remove(&slot);
+    }
+
     fn answering(&self) -> Result<MutexGuard<'_, State>, VaultError> {
         let state = self.lock();
         if state.fails {

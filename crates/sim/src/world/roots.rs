@@ -1,0 +1,135 @@
+//! Roots, their shares in vaults, and what nobody may be able to do with them: looked at again and again, from outside.
+
+use std::collections::BTreeMap;
+
+use eunoe_core::StateView;
+use eunoe_core::control::{self, Standing};
+use eunoe_types::{Fault, GroupId};
+use eunoe_vault::Slot;
+
+use super::World;
+use super::coverage::Event;
+
+/// All roots that were ever named, by what they lead to and how many shares have them.
+#[derive(Default)]
+pub(super) struct Roots {
+    known: BTreeMap<Slot, Root>,
+    /// How far the state was that was looked at last.
+    applied: u64,
+    current: Option<Slot>,
+    /// The last attempt that was seen to erase nothing.
+    refreshing: Option<Slot>,
+    /// Roots that came to count without an erasure.
+    refreshed: u64,
+    destroyed_before: u64,
+    full_before: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Root {
+    leads_to: u64,
+    threshold: usize,
+}
+
+impl Roots {
+    fn read(&mut self, view: &dyn StateView) -> Result<(), Fault> {
+        let Some(epoch) = control::epoch(view)? else {
+            return Ok(());
+        };
+        for (epoch, attempt, row) in control::roots(view)? {
+            let attempt = u32::try_from(attempt).map_err(|_| Fault::broken("an attempt is too large"))?;
+            let root = Root {
+                leads_to: row.leads_to,
+                threshold: row.sharing.threshold.into(),
+            };
+            self.known.insert(Slot { epoch, attempt }, root);
+        }
+        let attempt = u32::try_from(epoch.attempt).map_err(|_| Fault::broken("an attempt is too large"))?;
+        let current = Slot {
+            epoch: epoch.epoch,
+            attempt,
+        };
+        self.refreshed += u64::from(self.current != Some(current) && self.refreshing == Some(current));
+        self.current = Some(current);
+        if control::pending_epoch(view)?.is_some_and(|list| list.keys.is_empty()) {
+            self.refreshing = Some(Slot {
+                epoch: epoch.epoch + 1,
+                attempt: epoch.last_attempt,
+            });
+        }
+        let standing = Standing::read(view)?;
+        self.destroyed_before = standing.destroyed_before();
+        self.full_before = standing.full_before();
+        Ok(())
+    }
+}
+
+impl World {
+    /// How many vaults have a share of a root, those of nodes that do not run among them.
+    fn shares(&self, slot: Slot) -> usize {
+        self.nodes.iter().filter(|node| node.disk.vault.has(slot)).count()
+    }
+
+    /// Never fewer shares of the current root than it takes; never as many of one that led to what is called destroyed;
+    /// none where every node said so (erasure.md §5).
+    pub(super) fn look_at_roots(&mut self) {
+        let ahead = self.nodes.iter().filter_map(|node| {
+            let group = node.core()?.raft().group(GroupId::CONTROL)?;
+            Some((group.applied()?.index, group))
+        });
+        let Some((applied, group)) = ahead.max_by_key(|(applied, _)| *applied) else {
+            return;
+        };
+        if applied <= self.roots.applied {
+            return;
+        }
+        let mut roots = std::mem::take(&mut self.roots);
+        roots.applied = applied;
+        let read = group.with_view(|view| roots.read(view));
+        if matches!(read, Ok(Ok(()))) {
+            for _ in 0..std::mem::take(&mut roots.refreshed) {
+                self.coverage.count(Event::Refreshed);
+            }
+            self.judge(&roots);
+        }
+        self.roots = roots;
+    }
+
+    fn judge(&mut self, roots: &Roots) {
+        let mut wrong = Vec::new();
+        for (slot, root) in &roots.known {
+            let shares = self.shares(*slot);
+            let name = format!("{}.{}", slot.epoch, slot.attempt);
+            if roots.current == Some(*slot) && shares < root.threshold {
+                wrong.push(format!(
+                    "{shares} shares of the current root {name} are left, and it takes {}",
+                    root.threshold
+                ));
+            }
+            if root.leads_to < roots.destroyed_before && shares >= root.threshold {
+                wrong.push(format!(
+                    "{shares} shares of root {name} are left, of a time that is called destroyed"
+                ));
+            }
+            if root.leads_to < roots.full_before && shares > 0 {
+                wrong.push(format!(
+                    "{shares} shares of root {name} are left, and every node said that it has none"
+                ));
+            }
+        }
+        self.seen.extend(wrong);
+    }
+
+    /// A vault loses its share of the current root, if that is not one too many.
+    pub(super) fn lose_share(&mut self, node: usize) {
+        let Some(current) = self.roots.current else { return };
+        let Some(root) = self.roots.known.get(&current).copied() else {
+            return;
+        };
+        let vault = &self.nodes[node].disk.vault;
+        if vault.has(current) && self.shares(current) > root.threshold {
+            vault.lose(current);
+            self.coverage.count(Event::ShareLost);
+        }
+    }
+}
