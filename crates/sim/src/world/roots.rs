@@ -1,14 +1,15 @@
 //! Roots, their shares in vaults, and what nobody may be able to do with them: looked at again and again, from outside.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Standing};
 use eunoe_types::{Fault, GroupId};
 use eunoe_vault::Slot;
 
-use super::World;
 use super::coverage::Event;
+use super::{Shape, World};
 
 /// All roots that were ever named, by what they lead to and how many shares have them.
 #[derive(Default)]
@@ -120,8 +121,13 @@ impl World {
         self.seen.extend(wrong);
     }
 
-    /// A vault loses its share of the current root, if that is not one too many.
+    /// A vault loses its share of the current root, if that is not one too many. A node that leaves the control group gives
+    /// its share to nobody any more, and until the others have shared the root anew they can lose none.
     pub(super) fn lose_share(&mut self, node: usize) {
+        let shape = self.shape.load(Ordering::Relaxed);
+        if shape == Shape::Shrinking as u8 || shape == Shape::Grown as u8 {
+            return;
+        }
         let Some(current) = self.roots.current else { return };
         let Some(root) = self.roots.known.get(&current).copied() else {
             return;
