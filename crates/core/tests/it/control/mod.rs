@@ -9,4 +9,5 @@ mod ladder;
 mod malformed;
 mod placement;
 mod properties;
+mod reach;
 mod transparency;

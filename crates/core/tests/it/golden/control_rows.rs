@@ -214,13 +214,21 @@ fn rows_of_erasures_and_epochs_in_the_table_are_read() {
     assert_eq!((pending.keys, pending.pages), (vec![], vec![(1, 300), (2, 300)]));
     let holders = control::holders(&rows).expect("decodes");
     assert_eq!(holders.len(), 1);
-    assert_eq!((holders[0].0, holders[0].1.oldest), (NodeId(1), 1));
+    let held = holders[0].1;
+    assert_eq!((holders[0].0, held.share, held.memory, held.dark), (NodeId(1), 1, 1, 1));
+    let root = control::current_root(&rows, &epoch).expect("decodes").expect("is there");
+    assert_eq!((root.leads_to, root.verified), (1, vec![NodeId(1)]));
+    assert_eq!(root.made.map(|made| made.sub_keys), Some(vec![[0x72; 32]]));
+    let next = control::pending_root(&rows, &epoch).expect("decodes").expect("is there");
+    assert_eq!((next.leads_to, next.made, next.sharing), (1, None, root.sharing));
+    assert!(control::is_sealed(&rows).expect("reads"));
     let erasures = control::erasures_of(&rows, &Kid([0x21; 16]), None, 9).expect("decodes");
     let states: Vec<_> = erasures.iter().map(|(_, row)| (row.number, row.state)).collect();
     let destroyed = ErasureState::Destroyed {
         epoch: 0,
         rekeyed: TimeMs(1_700_000_000_300),
-        time: TimeMs(1_700_000_000_400),
+        time: TimeMs(1_700_000_000_350),
+        full: Some(TimeMs(1_700_000_000_400)),
     };
     assert_eq!(states, [(1, ErasureState::Requested), (0, destroyed)]);
     assert_eq!(
