@@ -154,18 +154,14 @@ fn root_row() -> impl Strategy<Value = RootRow> {
         sub_keys,
         kept,
     });
-    (
-        any::<u64>(),
-        (nodes(), any::<u8>()),
-        option::of(made),
-        nodes(),
-    )
-        .prop_map(|(leads_to, (holders, threshold), made, verified)| RootRow {
+    (any::<u64>(), (nodes(), any::<u8>()), option::of(made), nodes()).prop_map(
+        |(leads_to, (holders, threshold), made, verified)| RootRow {
             leads_to,
             sharing: Sharing { holders, threshold },
             made,
             verified,
-        })
+        },
+    )
 }
 
 proptest! {

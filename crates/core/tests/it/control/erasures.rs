@@ -85,16 +85,23 @@ fn sharing() -> impl Strategy<Value = Sharing> {
 
 fn begin() -> impl Strategy<Value = BeginEpoch> {
     let recipients = vec((node_id(), boot()), 1..6);
-    (0u64..4, 0u32..6, vec(kid(), 0..3), pages(), (recipients, sharing())).prop_map(
-        |(epoch, attempt, keys, pages, (recipients, sharing))| BeginEpoch {
-            epoch,
-            attempt,
-            keys,
-            pages,
-            recipients,
-            sharing,
-        },
+    (
+        0u64..4,
+        0u32..6,
+        vec(kid(), 0..3),
+        pages(),
+        (recipients, sharing()),
     )
+        .prop_map(
+            |(epoch, attempt, keys, pages, (recipients, sharing))| BeginEpoch {
+                epoch,
+                attempt,
+                keys,
+                pages,
+                recipients,
+                sharing,
+            },
+        )
 }
 
 fn share() -> impl Strategy<Value = ShareEpoch> {
@@ -403,9 +410,7 @@ fn current(rows: &Rows, command: Command<'static>, replace: bool) -> Command<'st
 fn may_be_given(rows: &Rows, id: NodeId) -> bool {
     let node = control::node(rows, id).expect("decodes");
     let holders = control::holders(rows).expect("decodes");
-    let is_retired = holders
-        .iter()
-        .any(|(holder, row)| *holder == id && row.retired);
+    let is_retired = holders.iter().any(|(holder, row)| *holder == id && row.retired);
     !is_retired && node.is_some_and(|node| node.state == control::NodeState::Admitted)
 }
 

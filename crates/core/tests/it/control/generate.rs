@@ -115,14 +115,14 @@ pub(crate) const FLAWS: &[Flaw] = &[
     |sharing, _| sharing.threshold += 9,
     |sharing, _| sharing.threshold = sharing.threshold.saturating_sub(1),
     |sharing, _| sharing.holders.clear(),
-    |sharing, _| sharing.holders.extend(sharing.holders.clone()),
+    |sharing, _| sharing.holders.extend(sharing.holders.last().copied()),
     |sharing, _| sharing.holders.push(NodeId(7)),
     |_, made| made.sub_keys.clear(),
     |_, made| made.sub_keys.push([7; 32]),
     |_, made| made.kept.clear(),
     |_, made| made.kept.truncate(made.kept.len().saturating_sub(1)),
     |_, made| made.kept.push(NodeId(7)),
-    |_, made| made.kept.extend(made.kept.clone()),
+    |_, made| made.kept.extend(made.kept.last().copied()),
 ];
 
 fn new_key() -> impl Strategy<Value = NewKey<'static>> {

@@ -1,9 +1,9 @@
 //! A control group of three nodes, and erasures and epochs as a driver proposes them to it.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, Decommission, EpochChunk, EpochRowOf, Genesis,
-    KeyOutcome, KeyState, LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Reply,
-    RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, Decommission, EpochChunk, EpochRowOf,
+    Genesis, KeyOutcome, KeyState, LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName,
+    Reply, RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};

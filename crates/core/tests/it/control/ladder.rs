@@ -224,16 +224,10 @@ fn a_switch_needs_what_was_staged_kept_and_looked_at() {
         let digest = group.digest();
         group.switch_to(digest)
     };
-    assert_eq!(
-        switched(&mut group),
-        Reply::Rejected(Rejection::WrongAttempt)
-    );
+    assert_eq!(switched(&mut group), Reply::Rejected(Rejection::WrongAttempt));
     assert_eq!(group.begin(Vec::new(), Vec::new()), Reply::Done);
     assert_eq!(group.chunk(Vec::new(), Vec::new()), Reply::Done);
-    assert_eq!(
-        group.switch_to([0; 32]),
-        Reply::Rejected(Rejection::WrongDigest)
-    );
+    assert_eq!(group.switch_to([0; 32]), Reply::Rejected(Rejection::WrongDigest));
     let too_few = Reply::Rejected(Rejection::TooFewHolders);
     assert_eq!(switched(&mut group), too_few, "nobody is known to keep a share");
     assert_eq!(group.share(&[1, 3]), Reply::Done);

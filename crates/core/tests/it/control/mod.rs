@@ -10,4 +10,5 @@ mod malformed;
 mod placement;
 mod properties;
 mod reach;
+mod sharing;
 mod transparency;

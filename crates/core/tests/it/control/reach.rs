@@ -44,7 +44,10 @@ impl Reach {
             }
             Command::BeginEpoch(begin) => {
                 self.shared((begin.epoch, begin.attempt.into()), present, &begin.sharing);
-                begin.recipients.iter().for_each(|(node, _)| self.given(*node, present));
+                begin
+                    .recipients
+                    .iter()
+                    .for_each(|(node, _)| self.given(*node, present));
             }
             Command::SwitchEpoch(switch) => {
                 let name = (present + 1, switch.attempt.into());
