@@ -6,34 +6,14 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_core::control::{self, Command, KeyState, Reply};
-use eunoe_crypto::{
-    Entropy, EntropyError, LeafName, Levels, MetaPage, PageId, PageKeys, RootKey, RowHeader, RowTag, Tree,
-};
+use eunoe_crypto::{Entropy as _, LeafName, MetaPage, PageId, PageKeys, RootKey, RowHeader, RowTag, Tree};
 use eunoe_custody::Keyring;
 use eunoe_types::{Kid, TenantId};
 use support::attacker::{Loot, loot};
 use support::epoch::{Staged, copy, epoch, prepared};
 use support::people::{new_bucket, new_conversation, new_subject, new_tenant};
 use support::tamper::Old;
-use support::{Cluster, REALM, Seeded, keyring, tenant_id};
-
-/// Randomness that gives kids few leaf pages, so that the erased and the living share them. Only kids are so short.
-struct Crowded(Seeded);
-
-impl Entropy for Crowded {
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        self.0.fill(out)?;
-        if out.len() == 16 {
-            out[0] &= 0x41;
-            out[1] &= 0x7f;
-        }
-        Ok(())
-    }
-}
-
-fn levels() -> Levels {
-    Levels::new(2).expect("a depth")
-}
+use support::{Cluster, Crowded, REALM, Seeded, keyring, levels, tenant_id};
 
 struct World {
     cluster: Cluster,

@@ -230,8 +230,8 @@ fn what_was_fenced_while_an_epoch_was_prepared_waits_for_the_next() {
     for chunk in &made.chunks {
         assert_eq!(cluster.propose(chunk), Reply::Done);
     }
-    keep_next(&cluster, &keyring, &made.root);
-    cluster.switch(attempt, made.digest, &made.root);
+    keep_next(&cluster, &keyring, made.dealt.root());
+    cluster.switch(attempt, made.digest, support::epoch::made(&made.dealt));
     keyring.reconcile(&cluster.rows).expect("reads");
     are_nowhere(&cluster, &keyring, "visitor/2", &first);
     let keys = keyring.unsealed().expect("unsealed");

@@ -6,7 +6,7 @@ use eunoe_core::control::{self, KeyOutcome};
 use eunoe_crypto::{KeyKind, KeyRefs, MessageAad, RootKey, open, seal};
 use eunoe_custody::{KeyringError, Unsealed};
 use eunoe_types::{ConversationId, Day, Kid, MessageId};
-use support::{Cluster, NOW, REALM, Seeded, arena, keyring, tenant_id};
+use support::{Cluster, NOW, REALM, Seeded, arena, keyring, other_root, tenant_id};
 
 /// Tenant, visitor, bucket and conversation, created on first use.
 struct Names {

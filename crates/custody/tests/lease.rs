@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use eunoe_core::control;
-use eunoe_crypto::RootKey;
 use eunoe_custody::{KeyringError, Reconciled};
 use eunoe_types::{ConversationId, TenantId};
 use support::epoch::{copy, epoch, keep_next, prepared};
 use support::small::Small;
-use support::{Clock, Cluster, NOW, Seeded, arena, keyring, keyring_under, tenant_id};
+use support::{Clock, Cluster, NOW, Seeded, keyring, keyring_under, other_root, tenant_id};
 
 #[test]
 fn a_lease_begins_expired_and_without_one_no_key_is_given() {
@@ -128,7 +127,7 @@ fn a_root_of_an_attempt_that_was_given_up_is_not_taken() {
     let mut world = Small::begun();
     let (_, given_up) = prepared(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
     let held = world.keyring.expect_root(0).expect("is taken");
-    world.keyring.keep_next(copy(&given_up.root), held);
+    world.keyring.keep_next(copy(given_up.dealt.root()), held);
     assert_eq!(
         world.keyring.reconcile(&world.cluster.rows).expect("reads"),
         Reconciled::Unchanged
@@ -136,7 +135,7 @@ fn a_root_of_an_attempt_that_was_given_up_is_not_taken() {
     epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
     let keyring = support::sealed_keyring();
     assert!(matches!(
-        keyring.unseal(&world.cluster.rows, &given_up.root),
+        keyring.unseal(&world.cluster.rows, given_up.dealt.root()),
         Err(KeyringError::WrongRoot)
     ));
 }
@@ -194,7 +193,7 @@ fn a_sealed_keyring_does_not_keep_the_root_of_an_attempt_that_is_over() {
     let late = keyring(&world.cluster, &world.root);
     late.seal();
     let (_, given_up) = prepared(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
-    keep_next(&world.cluster, &late, &given_up.root);
+    keep_next(&world.cluster, &late, given_up.dealt.root());
     epoch(&mut world.cluster, &world.keyring, Vec::new(), &mut world.entropy);
     let present = control::epoch(&world.cluster.rows)
         .expect("decodes")

@@ -155,8 +155,10 @@ fn a_lookup_that_met_the_next_epoch_waits_for_its_keys() {
         assert_eq!(world.cluster.propose(chunk), Reply::Done);
     }
     let held = world.keyring.expect_root(0).unwrap();
-    world.keyring.keep_next(copy(&made.root), held);
-    world.cluster.switch(attempt, made.digest, &made.root);
+    world.keyring.keep_next(copy(made.dealt.root()), held);
+    world
+        .cluster
+        .switch(attempt, made.digest, support::epoch::made(&made.dealt));
     let (keyring, rows) = (&world.keyring, &world.cluster.rows);
     let person = world.people[0];
     assert!(matches!(

@@ -8,8 +8,11 @@ use support::{Cluster, NOW, Rows, Seeded, genesis, keyring, tenant_id};
 #[test]
 fn genesis_prepared_twice_differs_in_root_and_in_every_page() {
     let (one, two) = (genesis(1), genesis(2));
-    assert_ne!(one.root.commitment(), two.root.commitment());
-    assert_ne!(one.root.encode().expose(), two.root.encode().expose());
+    assert_ne!(one.dealt.root().commitment(), two.dealt.root().commitment());
+    assert_ne!(
+        one.dealt.root().encode().expose(),
+        two.dealt.root().encode().expose()
+    );
     let pages = |commands: &[Vec<u8>]| -> Vec<Vec<u8>> {
         let mut sealed = Vec::new();
         for command in commands {
@@ -31,7 +34,7 @@ fn genesis_prepared_twice_differs_in_root_and_in_every_page() {
 #[test]
 fn the_root_is_in_no_command_and_in_no_row() {
     let prepared = genesis(1);
-    let root = prepared.root.encode();
+    let root = prepared.dealt.root().encode();
     let raw = &root.expose()[2..];
     assert_eq!(raw.len(), 32);
     let holds = |bytes: &[u8]| bytes.windows(raw.len()).any(|part| part == raw);

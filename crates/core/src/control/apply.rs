@@ -96,6 +96,11 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     if !new.sharing.is_sound() || new.made.sub_keys.len() != new.sharing.sub_keys() || !everybody_keeps {
         return Ok(Err(Rejection::BadSharing));
     }
+    // One that does not exist would never say that it destroyed anything.
+    let is_node = |id: &NodeId| new.nodes.iter().any(|node| node.id == *id);
+    if !new.sharing.holders.iter().all(is_node) || !is_node(&new.founder.0) {
+        return Ok(Err(Rejection::NoSuchNode));
+    }
     let mut staged = Vec::with_capacity(new.pages.len());
     for name in &new.pages {
         match txn.get(&staged_page_key(*name))? {

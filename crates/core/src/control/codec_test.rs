@@ -6,7 +6,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
+use super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow};
+use super::root_row::{HolderRow, MadeRoot, RootRow, Sharing};
 use super::row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};
 
 fn genesis_row() -> impl Strategy<Value = GenesisRow> {
@@ -77,10 +78,13 @@ fn erasure_row() -> impl Strategy<Value = ErasureRow> {
             epoch,
             time: TimeMs(time)
         }),
-        any::<(u64, u64, u64)>().prop_map(|(epoch, rekeyed, time)| ErasureState::Destroyed {
-            epoch,
-            rekeyed: TimeMs(rekeyed),
-            time: TimeMs(time)
+        any::<(u64, u64, u64, Option<u64>)>().prop_map(|(epoch, rekeyed, time, full)| {
+            ErasureState::Destroyed {
+                epoch,
+                rekeyed: TimeMs(rekeyed),
+                time: TimeMs(time),
+                full: full.map(TimeMs),
+            }
         }),
     ];
     let names = any::<([u8; 16], [u8; 16], [u8; 8], [u8; 8], [u8; 32])>();
@@ -130,17 +134,42 @@ fn pending_row() -> impl Strategy<Value = PendingRow> {
 }
 
 fn holder_row() -> impl Strategy<Value = HolderRow> {
-    any::<(u64, [u8; 16])>().prop_map(|(oldest, boot)| HolderRow {
-        oldest,
+    any::<([u64; 3], [u8; 16], bool)>().prop_map(|([share, memory, dark], boot, retired)| HolderRow {
+        share,
+        memory,
+        dark,
         boot: BootId(boot),
+        retired,
     })
+}
+
+fn nodes() -> impl Strategy<Value = Vec<NodeId>> {
+    vec(any::<u64>().prop_map(NodeId), 0..4)
+}
+
+fn root_row() -> impl Strategy<Value = RootRow> {
+    let made = (any::<[u8; 32]>(), vec(any::<[u8; 32]>(), 0..4), nodes());
+    let made = made.prop_map(|(root_commit, sub_keys, kept)| MadeRoot {
+        root_commit,
+        sub_keys,
+        kept,
+    });
+    (any::<u64>(), (nodes(), any::<u8>()), option::of(made), nodes()).prop_map(
+        |(leads_to, (holders, threshold), made, verified)| RootRow {
+            leads_to,
+            sharing: Sharing { holders, threshold },
+            made,
+            verified,
+        },
+    )
 }
 
 proptest! {
     #[test]
     fn rows_decode_to_what_was_encoded(
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
-        (erasure, epoch, pending, holder) in (erasure_row(), epoch_row(), pending_row(), holder_row()),
+        (erasure, epoch, pending) in (erasure_row(), epoch_row(), pending_row()),
+        (holder, root) in (holder_row(), root_row()),
     ) {
         prop_assert_eq!(GenesisRow::decode(&genesis.encode()), Ok(genesis));
         prop_assert_eq!(NodeRow::decode(&node.encode()), Ok(node));
@@ -149,18 +178,20 @@ proptest! {
         prop_assert_eq!(EpochRow::decode(&epoch.encode()), Ok(epoch));
         prop_assert_eq!(PendingRow::decode(&pending.encode()), Ok(pending));
         prop_assert_eq!(HolderRow::decode(&holder.encode()), Ok(holder));
+        prop_assert_eq!(RootRow::decode(&root.encode()), Ok(root));
     }
 
     #[test]
     fn whatever_decodes_is_in_its_only_form(
         bytes in vec(any::<u8>(), 0..120),
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
-        (erasure, epoch, pending, holder) in (erasure_row(), epoch_row(), pending_row(), holder_row()),
+        (erasure, epoch, pending) in (erasure_row(), epoch_row(), pending_row()),
+        (holder, root) in (holder_row(), root_row()),
         (at, to) in any::<(usize, u8)>(),
     ) {
         let rows = [
             genesis.encode(), node.encode(), key.encode(), erasure.encode(), epoch.encode(), pending.encode(),
-            holder.encode(),
+            holder.encode(), root.encode(),
         ];
         let damaged = rows.into_iter().map(|mut row| {
             let at = at % row.len();
@@ -177,6 +208,7 @@ proptest! {
                 EpochRow::decode(bytes).map(|row| row.encode()),
                 PendingRow::decode(bytes).map(|row| row.encode()),
                 HolderRow::decode(bytes).map(|row| row.encode()),
+                RootRow::decode(bytes).map(|row| row.encode()),
             ];
             for row in again.into_iter().flatten() {
                 prop_assert_eq!(&row, bytes);
@@ -187,7 +219,7 @@ proptest! {
     #[test]
     fn a_cut_or_longer_row_is_refused(
         (genesis, key, erasure, epoch) in (genesis_row(), key_row(), erasure_row(), epoch_row()),
-        (pending, holder) in (pending_row(), holder_row()),
+        (pending, holder, root) in (pending_row(), holder_row(), root_row()),
     ) {
         fn refuses<T>(row: &[u8], decode: impl Fn(&[u8]) -> Result<T, eunoe_types::DecodeError>) -> bool {
             (0..row.len()).all(|length| decode(&row[..length]).is_err()) && decode(&[row, &[0]].concat()).is_err()
@@ -198,5 +230,6 @@ proptest! {
         prop_assert!(refuses(&epoch.encode(), EpochRow::decode));
         prop_assert!(refuses(&pending.encode(), PendingRow::decode));
         prop_assert!(refuses(&holder.encode(), HolderRow::decode));
+        prop_assert!(refuses(&root.encode(), RootRow::decode));
     }
 }

@@ -3,7 +3,9 @@
 use eunoe_types::fuzzing::Form;
 
 use super::row::GenesisRow;
-use super::{Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, placement};
+use super::{
+    Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, RootRow, placement,
+};
 
 /// Every form with one encoding.
 pub(crate) const FORMS: &[Form] = &[
@@ -28,6 +30,7 @@ pub(crate) const FORMS: &[Form] = &[
     ("holder row", |bytes| {
         Ok(HolderRow::decode(bytes)?.encode().into())
     }),
+    ("root row", |bytes| Ok(RootRow::decode(bytes)?.encode().into())),
     ("policy row", |bytes| {
         Ok(placement::encode(placement::decode(bytes)?).into())
     }),

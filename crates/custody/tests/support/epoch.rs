@@ -1,13 +1,30 @@
 //! Erasures and epochs as a driver proposes them.
 
 use eunoe_core::control::{
-    self, BeginEpoch, Command, EpochChunk, EpochRowOf, Page, PageName, Reply, RequestErasure, SwitchEpoch,
+    self, BeginEpoch, Command, EpochChunk, EpochRowOf, MadeRoot, Page, PageName, Reply, RequestErasure,
+    ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
-use eunoe_crypto::{Entropy, RootKey};
-use eunoe_custody::{EpochPlan, Keyring, PreparedEpoch, Reconciled};
+use eunoe_crypto::{DealtRoot, Entropy, RootKey};
+use eunoe_custody::{
+    EpochPlan, Gathering, Keyring, PreparedEpoch, Reconciled, dealing, made_root, share_among,
+};
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac};
 
 use super::{Cluster, NOW, arena};
+
+/// Who share every root.
+pub fn holders() -> impl Iterator<Item = NodeId> {
+    (1..=3).map(NodeId)
+}
+
+pub fn sharing() -> Sharing {
+    share_among(holders(), 3)
+}
+
+/// What is said of a root whose shares all holders keep.
+pub fn made(dealt: &DealtRoot) -> MadeRoot {
+    made_root(dealt, holders().collect())
+}
 
 impl Cluster {
     /// Fences a key and all below it.
@@ -60,21 +77,52 @@ impl Cluster {
             attempt,
             keys: plan.keys.clone(),
             pages: plan.pages.clone(),
-            recipients: vec![(NodeId(1), BootId([1; 16]))],
+            recipients: holders().map(|node| (node, BootId([1; 16]))).collect(),
+            sharing: sharing(),
         });
         assert_eq!(self.propose(&begin.encode()), Reply::Done);
         attempt
     }
 
-    pub fn switch(&mut self, attempt: u32, digest: [u8; 32], root: &RootKey) {
+    /// Tells the group of the root of the attempt under way, whose shares all holders keep.
+    pub fn share(&mut self, attempt: u32, made: MadeRoot) {
+        let share = Command::ShareEpoch(ShareEpoch { attempt, made });
+        assert_eq!(self.propose(&share.encode()), Reply::Done);
+    }
+
+    /// Switches to an attempt, all of which is staged. That its holders found it right is only said.
+    pub fn switch(&mut self, attempt: u32, digest: [u8; 32], made: MadeRoot) {
+        let root_commit = made.root_commit;
+        self.share(attempt, made);
+        for node in holders().take(2) {
+            let verify = Command::VerifyEpoch(VerifyEpoch {
+                attempt,
+                node,
+                digest,
+                root_commit,
+            });
+            assert_eq!(self.propose(&verify.encode()), Reply::Done);
+        }
         let switch = Command::SwitchEpoch(SwitchEpoch {
             attempt,
             digest,
-            root_commit: root.commitment(),
-            holders: vec![NodeId(1), NodeId(2)],
             time: NOW,
         });
         assert_eq!(self.propose(&switch.encode()), Reply::Done);
+    }
+
+    /// The root of the attempt under way as a holder puts it together, from the shares of `from`.
+    pub fn rebuilt(&self, dealt: &DealtRoot, from: &[usize]) -> Option<RootKey> {
+        let present = control::epoch(&self.rows).expect("decodes").expect("begun");
+        let row = control::pending_root(&self.rows, &present).expect("decodes");
+        let gathering = Gathering::new(&row.expect("is under way")).expect("is shared soundly");
+        let mut gathering = gathering.expect("is made");
+        for position in from {
+            let share = dealt.share(*position).expect("is a holder").encode();
+            let holder = NodeId(*position as u64 + 1);
+            gathering.add(holder, &share).expect("its own share");
+        }
+        gathering.root(&arena()).expect("memory")
     }
 
     pub fn sweep(&mut self) {
@@ -94,7 +142,8 @@ pub fn prepared(
     let keys = keyring.unsealed().expect("unsealed");
     let plan = keys.plan_epoch(&cluster.rows, erased).expect("plans");
     let attempt = cluster.begin(&plan);
-    let made = keys.prepare_epoch(&cluster.rows, &plan, attempt, &arena(), entropy);
+    let dealing = dealing(&sharing()).expect("is sound");
+    let made = keys.prepare_epoch(&cluster.rows, &plan, attempt, dealing, &arena(), entropy);
     (attempt, made.expect("prepares"))
 }
 
@@ -118,13 +167,13 @@ pub fn epoch(
     for chunk in &made.chunks {
         assert_eq!(cluster.propose(chunk), Reply::Done);
     }
-    keep_next(cluster, keyring, &made.root);
-    cluster.switch(attempt, made.digest, &made.root);
+    keep_next(cluster, keyring, made.dealt.root());
+    cluster.switch(attempt, made.digest, self::made(&made.dealt));
     assert_eq!(
         keyring.reconcile(&cluster.rows).expect("reads"),
         Reconciled::Switched
     );
-    made.root
+    made.dealt.into_root()
 }
 
 pub fn copy(root: &RootKey) -> RootKey {
@@ -135,20 +184,22 @@ pub fn copy(root: &RootKey) -> RootKey {
 pub struct Staged {
     pub attempt: u32,
     pub root: RootKey,
+    made: MadeRoot,
     pub pages: Vec<(PageName, Vec<u8>)>,
     /// Tree, leaf page, tag and sealed row.
     pub rows: Vec<(u8, u32, [u8; 16], Vec<u8>)>,
 }
 
 impl Staged {
-    pub fn of(attempt: u32, made: PreparedEpoch) -> Self {
+    pub fn of(attempt: u32, prepared: PreparedEpoch) -> Self {
         let mut staged = Self {
             attempt,
-            root: made.root,
+            made: made(&prepared.dealt),
+            root: prepared.dealt.into_root(),
             pages: Vec::new(),
             rows: Vec::new(),
         };
-        for chunk in &made.chunks {
+        for chunk in &prepared.chunks {
             let Ok(Command::EpochChunk(chunk)) = Command::decode(chunk) else {
                 panic!("a chunk")
             };
@@ -162,32 +213,41 @@ impl Staged {
         staged
     }
 
-    /// Stages it and switches to it.
-    pub fn take(self, cluster: &mut Cluster) -> RootKey {
-        let page = |(name, sealed)| Page { name, sealed };
-        let row = |(tree, page, tag, sealed)| EpochRowOf {
-            tree,
-            page,
-            tag,
-            sealed,
-        };
+    /// Stages it. The digest over it.
+    pub fn stage(&self, cluster: &mut Cluster) -> [u8; 32] {
+        self.stage_as(cluster, self.attempt)
+    }
+
+    /// Stages it for an attempt.
+    pub fn stage_as(&self, cluster: &mut Cluster, attempt: u32) -> [u8; 32] {
+        let pages = self.pages.iter();
+        let rows = self.rows.iter();
         let chunk = Command::EpochChunk(EpochChunk {
-            attempt: self.attempt,
+            attempt,
             number: 0,
-            pages: self
-                .pages
-                .iter()
-                .map(|(name, sealed)| page((*name, sealed)))
-                .collect(),
-            rows: self
-                .rows
-                .iter()
-                .map(|(tree, page, tag, sealed)| row((*tree, *page, *tag, &sealed[..])))
+            pages: pages.map(|(name, sealed)| Page { name: *name, sealed }).collect(),
+            rows: rows
+                .map(|(tree, page, tag, sealed)| EpochRowOf {
+                    tree: *tree,
+                    page: *page,
+                    tag: *tag,
+                    sealed,
+                })
                 .collect(),
         })
         .encode();
         assert_eq!(cluster.propose(&chunk), Reply::Done);
-        cluster.switch(self.attempt, control::chunk_digest(&[0; 32], &chunk), &self.root);
+        control::chunk_digest(&[0; 32], &chunk)
+    }
+
+    /// Stages it and switches to it.
+    pub fn take(self, cluster: &mut Cluster) -> RootKey {
+        let digest = self.stage(cluster);
+        let made = MadeRoot {
+            root_commit: self.root.commitment(),
+            ..self.made
+        };
+        cluster.switch(self.attempt, digest, made);
         self.root
     }
 }

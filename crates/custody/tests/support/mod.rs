@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eunoe_core::control::{Command, ControlMachine, KeyOutcome, NodeRow, NodeState, Reply};
 use eunoe_core::placement::Policy;
 use eunoe_core::{Machine, Row, ScanRange, StateView, Txn};
-use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey};
+use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey, Sharing};
 use eunoe_custody::{Keyring, KeyringLimits, LeaseClock, PreparedGenesis, PreparedKey, prepare_genesis};
-use eunoe_types::{Fault, LogPosition, NodeId, Realm, TenantId, TimeMs};
+use eunoe_types::{BootId, Fault, LogPosition, NodeId, Realm, TenantId, TimeMs};
 
 pub const REALM: Realm = Realm([0xa0; 16]);
 pub const NOW: TimeMs = TimeMs(1_728_000_000_000);
@@ -35,6 +35,24 @@ impl Entropy for Seeded {
         }
         Ok(())
     }
+}
+
+/// Randomness that gives kids few leaf pages, so that the erased and the living share them. Only kids are so short.
+pub struct Crowded(pub Seeded);
+
+impl Entropy for Crowded {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        self.0.fill(out)?;
+        if out.len() == 16 {
+            out[0] &= 0x41;
+            out[1] &= 0x7f;
+        }
+        Ok(())
+    }
+}
+
+pub fn levels() -> Levels {
+    Levels::new(2).expect("a depth")
 }
 
 /// State in memory.
@@ -86,7 +104,7 @@ impl Cluster {
         for command in &prepared.commands {
             assert_eq!(cluster.propose(command), Reply::Done);
         }
-        (cluster, prepared.root)
+        (cluster, prepared.dealt.into_root())
     }
 
     pub fn propose(&mut self, command: &[u8]) -> Reply {
@@ -136,16 +154,23 @@ impl Cluster {
 }
 
 pub fn genesis(seed: u64) -> PreparedGenesis {
-    let levels = Levels::new(2).expect("a depth");
     prepare_genesis(
         &arena(),
         REALM,
-        levels,
+        levels(),
         (seed, 4, NOW),
         ((1..=3).map(node).collect(), Policy::Eu27),
+        (NodeId(1), BootId([1; 16])),
         &mut Seeded(seed),
     )
     .expect("prepares")
+}
+
+/// A root that nothing was ever sealed under.
+pub fn other_root(seed: u64) -> RootKey {
+    let sharing = Sharing::new(1, 1).expect("is sound");
+    let dealt = sharing.deal(&arena(), &mut Seeded(seed)).expect("deals");
+    dealt.into_root()
 }
 
 fn node(id: u64) -> NodeRow {

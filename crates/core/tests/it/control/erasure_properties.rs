@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use eunoe_core::control::{
     self, Command, ControlMachine, ErasureState, KeyOutcome, KeyState, KeyStateRow, Reply, chunk_digest,
 };
-use eunoe_types::{ErasureId, Kid, NodeId};
+use eunoe_types::{ErasureId, Kid, NodeId, TimeMs};
 use proptest::prelude::*;
 
 use super::generate::history;
+use super::reach::Reach;
 use crate::support::{Rows, run_from};
 
 const LEAF_ROW: u8 = 0x23;
@@ -22,6 +23,7 @@ const FROZEN: u8 = 0x30;
 const EXPAND: u8 = 0x33;
 const PENDING: u8 = 0x34;
 const REKEYED: u8 = 0x35;
+const DESTROYED: u8 = 0x37;
 
 /// Keys of a table, without its byte.
 fn table(rows: &Rows, table: u8) -> Vec<Vec<u8>> {
@@ -71,35 +73,6 @@ fn each(
         check(&before, command, &reply, &rows)?;
     }
     Ok(())
-}
-
-/// The oldest epoch whose keys each node may reach with the roots that it has, as their history says it: a root leads to
-/// everything that was alive when it was made, whether its attempt came to anything or not.
-#[derive(Default)]
-struct Reach(BTreeMap<NodeId, u64>);
-
-impl Reach {
-    fn follow(&mut self, before: &Rows, command: &Command<'_>, reply: &Reply) {
-        let present = control::epoch(before)
-            .expect("decodes")
-            .map_or(0, |row| row.epoch);
-        let given: Vec<NodeId> = match (command, reply) {
-            (Command::BeginEpoch(begin), Reply::Done) => {
-                begin.recipients.iter().map(|(node, _)| *node).collect()
-            }
-            (Command::GrantRoot { node, .. }, Reply::Done) => vec![*node],
-            (Command::AttestDestroyed(said), Reply::Done) => {
-                let reach = self.0.get_mut(&said.node).expect("only a holder's word is taken");
-                *reach = (*reach).max(said.epoch);
-                return;
-            }
-            _ => return,
-        };
-        for node in given {
-            let reach = self.0.entry(node).or_insert(present);
-            *reach = (*reach).min(present);
-        }
-    }
 }
 
 proptest! {
@@ -194,14 +167,16 @@ proptest! {
     }
 
     #[test]
-    fn an_erasure_is_destroyed_only_when_no_node_may_hold_a_root_that_led_to_it(commands in history()) {
+    fn an_erasure_is_destroyed_only_when_nobody_can_rebuild_a_root_that_led_to_it(commands in history()) {
         let mut reach = Reach::default();
         each(&commands, |before, command, reply, after| {
             reach.follow(before, command, reply);
-            let oldest = reach.0.values().min();
-            let mut rekeyed = BTreeSet::new();
+            let (mut rekeyed, mut destroyed) = (BTreeSet::new(), BTreeSet::new());
             for (id, now) in erasures(after) {
                 let was = control::erasure(before, &id).expect("decodes");
+                let by_present = |epoch: u64, full: Option<TimeMs>| {
+                    reach.is_out_of_reach(epoch) && (full.is_none() || reach.is_gone(epoch))
+                };
                 match (was.map(|row| row.state), now.state) {
                     (None, ErasureState::Requested | ErasureState::Fenced) => {}
                     (Some(was), now) if was == now => {}
@@ -210,31 +185,72 @@ proptest! {
                         let present = control::epoch(after).expect("decodes").expect("is there").epoch;
                         prop_assert_eq!(epoch + 1, present);
                     }
-                    (Some(ErasureState::Rekeyed { epoch, time }), ErasureState::Destroyed { epoch: last, rekeyed, .. }) => {
+                    (Some(ErasureState::Rekeyed { epoch, time }), ErasureState::Destroyed { epoch: last, rekeyed, full, .. }) => {
                         prop_assert_eq!((epoch, time), (last, rekeyed));
-                        prop_assert!(oldest.is_some_and(|oldest| *oldest > epoch));
+                        prop_assert!(by_present(epoch, full));
+                    }
+                    (
+                        Some(ErasureState::Destroyed { epoch, rekeyed, time, full: None }),
+                        ErasureState::Destroyed { epoch: e, rekeyed: r, time: t, full },
+                    ) => {
+                        prop_assert_eq!((epoch, rekeyed, time), (e, r, t));
+                        prop_assert!(by_present(epoch, full));
                     }
                     (was, now) => prop_assert!(false, "an erasure went from {was:?} to {now:?}"),
                 }
-                if let ErasureState::Rekeyed { epoch, .. } = now.state {
-                    rekeyed.insert([&epoch.to_be_bytes()[..], &id.0].concat());
-                }
+                match now.state {
+                    ErasureState::Rekeyed { epoch, .. } => rekeyed.insert([&epoch.to_be_bytes()[..], &id.0].concat()),
+                    ErasureState::Destroyed { epoch, full: None, .. } => {
+                        destroyed.insert([&epoch.to_be_bytes()[..], &id.0].concat())
+                    }
+                    ErasureState::Requested | ErasureState::Fenced | ErasureState::Destroyed { .. } => false,
+                };
             }
             prop_assert_eq!(BTreeSet::from_iter(table(after, REKEYED)), rekeyed);
+            prop_assert_eq!(BTreeSet::from_iter(table(after, DESTROYED)), destroyed);
             Ok(())
         })?;
     }
 
     #[test]
-    fn what_a_node_may_hold_grows_younger_only_by_its_word(commands in history()) {
+    fn what_is_destroyed_stays_out_of_reach(commands in history()) {
+        let mut reach = Reach::default();
+        each(&commands, |before, command, reply, after| {
+            reach.follow(before, command, reply);
+            for (_, row) in erasures(after) {
+                if let ErasureState::Destroyed { epoch, full, .. } = row.state {
+                    prop_assert!(reach.is_out_of_reach(epoch));
+                    prop_assert!(full.is_none() || reach.is_gone(epoch));
+                    let missing = control::missing_holders(after, &row).expect("reads");
+                    prop_assert_eq!(missing.is_empty(), full.is_some());
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn what_a_node_may_hold_grows_younger_only_by_its_word_or_by_evidence(commands in history()) {
         each(&commands, |before, command, _, after| {
             let present = control::epoch(after).expect("decodes").map_or(0, |row| row.epoch);
+            let held = control::holders(after).expect("decodes");
             for (node, was) in control::holders(before).expect("decodes") {
-                let held = control::holders(after).expect("decodes");
                 let now = held.iter().find(|(id, _)| *id == node).expect("a holder is never forgotten").1;
-                let by_word = matches!(command, Command::AttestDestroyed(said)
-                    if said.node == node && said.epoch == now.oldest && (now.oldest <= present || now.is_retired()));
-                prop_assert!(now.oldest == was.oldest || (now.oldest > was.oldest && by_word));
+                let said = match command {
+                    Command::AttestDestroyed(said) if said.node == node => Some(said.epoch),
+                    Command::Decommission(said) if said.node == node => Some(control::HOLDS_NONE),
+                    _ => None,
+                };
+                for (was, now) in [(was.share, now.share), (was.memory, now.memory)] {
+                    prop_assert!(now <= was || said == Some(now));
+                }
+                let over = match command {
+                    Command::LeaseOver(over) if (over.node, over.boot) == (node, was.boot) => Some(over.epoch),
+                    _ => said,
+                };
+                prop_assert!(now.dark <= was.dark || over == Some(now.dark));
+                prop_assert!(now.retired || now.oldest() <= present);
+                prop_assert!(now.retired == was.retired || (now.retired && said == Some(control::HOLDS_NONE)));
             }
             Ok(())
         })?;
@@ -251,7 +267,7 @@ proptest! {
             };
             prop_assert!(given.iter().all(|node| !retired.contains(node)));
             let holders = control::holders(after).expect("decodes");
-            retired.extend(holders.iter().filter(|(_, row)| row.is_retired()).map(|(node, _)| *node));
+            retired.extend(holders.iter().filter(|(_, row)| row.retired).map(|(node, _)| *node));
             Ok(())
         })?;
     }

@@ -1,12 +1,18 @@
 //! Histories over few pages, keys and nodes, so that commands meet each other.
 
-use eunoe_core::control::{Command, Genesis, NewKey, NewRow, NodeRow, NodeState, Page, PageName, row_digest};
+use eunoe_core::control::{
+    Command, Genesis, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Sharing, row_digest,
+};
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::erasures::{self, Step, resolved};
+use super::group::{among, made};
+
+/// Ids of nodes that histories are about; some of them are never admitted.
+pub(crate) const NODES: std::ops::Range<u64> = 1..8;
 
 /// A day on which the country table is as it is today.
 pub(crate) const NOW: TimeMs = TimeMs(1_700_000_000_000);
@@ -40,7 +46,7 @@ pub(crate) fn node() -> impl Strategy<Value = NodeRow> {
     ]);
     // A command's own state means nothing: whoever is admitted is admitted.
     let state = select(vec![NodeState::Admitted, NodeState::Removed]);
-    (1u64..5, select(vec!["a:1", "b:2"]), site, state).prop_map(|(id, address, site, state)| NodeRow {
+    (1u64..7, select(vec!["a:1", "b:2"]), site, state).prop_map(|(id, address, site, state)| NodeRow {
         id: NodeId(id),
         client_address: address.to_owned(),
         peer_address: address.to_owned(),
@@ -70,26 +76,54 @@ fn genesis() -> impl Strategy<Value = Genesis> {
     ];
     // Mostly good nodes: one that the policy does not allow keeps the realm from beginning.
     let good = node().prop_filter("an allowed site", |node| ["de", "gp"].contains(&&node.site[..2]));
-    (
-        0u64..2,
-        prop_oneof![3 => Just(Vec::new()), 1 => subsequence(names, 0..=2)],
-        prop_oneof![
-            9 => prop::collection::vec(good, 0..4),
-            1 => prop::collection::vec(node(), 0..4),
-        ],
-    )
-        .prop_map(|(attempt, pages, nodes)| Genesis {
+    let nodes = prop_oneof![
+        9 => prop::collection::vec(good, 1..6),
+        1 => prop::collection::vec(node(), 0..6),
+    ];
+    let pages = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(names, 0..=2)];
+    let flaw = proptest::option::weighted(0.1, select(FLAWS.to_vec()));
+    (0u64..2, pages, nodes, 0u8..3, flaw).prop_map(|(attempt, pages, nodes, boot, flaw)| {
+        let sharing = among(nodes.iter().map(|node| node.id.0));
+        let mut genesis = Genesis {
             realm: Realm([0xa0; 16]),
             attempt,
             pages,
             levels: 2,
-            root_commit: [attempt as u8; 32],
+            made: made(&sharing, [attempt as u8; 32]),
+            founder: (
+                sharing.holders.first().copied().unwrap_or(NodeId(1)),
+                BootId([boot; 16]),
+            ),
+            sharing,
             data_groups: 4,
             time: NOW,
             nodes,
             policy: Policy::Eu27,
-        })
+        };
+        if let Some(flaw) = flaw {
+            flaw(&mut genesis.sharing, &mut genesis.made);
+        }
+        genesis
+    })
 }
+
+/// What can be wrong about how a root is shared.
+pub(crate) type Flaw = fn(&mut Sharing, &mut MadeRoot);
+
+pub(crate) const FLAWS: &[Flaw] = &[
+    |sharing, _| sharing.threshold = 0,
+    |sharing, _| sharing.threshold += 9,
+    |sharing, _| sharing.threshold = sharing.threshold.saturating_sub(1),
+    |sharing, _| sharing.holders.clear(),
+    |sharing, _| sharing.holders.extend(sharing.holders.last().copied()),
+    |sharing, _| sharing.holders.push(NodeId(7)),
+    |_, made| made.sub_keys.clear(),
+    |_, made| made.sub_keys.push([7; 32]),
+    |_, made| made.kept.clear(),
+    |_, made| made.kept.truncate(made.kept.len().saturating_sub(1)),
+    |_, made| made.kept.push(NodeId(7)),
+    |_, made| made.kept.extend(made.kept.last().copied()),
+];
 
 fn new_key() -> impl Strategy<Value = NewKey<'static>> {
     let generation = prop_oneof![6 => Just(0u32), 1 => 1u32..6];
@@ -125,7 +159,7 @@ fn create_keys() -> impl Strategy<Value = Command<'static>> {
 }
 
 fn grant() -> impl Strategy<Value = Command<'static>> {
-    (1u64..5, 0u8..3, prop_oneof![2 => Just(0u64), 1 => 1u64..4]).prop_map(|(node, boot, epoch)| {
+    (NODES, 0u8..3, prop_oneof![2 => Just(0u64), 1 => 1u64..4]).prop_map(|(node, boot, epoch)| {
         Command::GrantRoot {
             node: NodeId(node),
             boot: BootId([boot; 16]),
@@ -140,7 +174,7 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         1 => genesis().prop_map(Command::Genesis),
         4 => create_keys(),
         2 => node().prop_map(|node| Command::AdmitNode { time: NOW, node }),
-        1 => (1u64..6).prop_map(|node| Command::RemoveNode(NodeId(node))),
+        1 => NODES.prop_map(|node| Command::RemoveNode(NodeId(node))),
         3 => grant(),
         // Version 2 is unknown to this release, and unknown versions are faults.
         1 => (0u32..=1).prop_map(Command::RaiseVersion),

@@ -1,8 +1,9 @@
 //! A control group of three nodes, and erasures and epochs as a driver proposes them to it.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, Genesis, KeyOutcome,
-    KeyState, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Reply, RequestErasure, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, Decommission, EpochChunk, EpochRowOf,
+    Genesis, KeyOutcome, KeyState, LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName,
+    Reply, RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -17,7 +18,7 @@ pub(crate) const PAGE: PageName = PageName {
 };
 pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
 
-fn node(id: u64) -> NodeRow {
+pub(crate) fn node(id: u64) -> NodeRow {
     NodeRow {
         id: NodeId(id),
         client_address: String::new(),
@@ -25,6 +26,36 @@ fn node(id: u64) -> NodeRow {
         spki_sha256: [id as u8; 32],
         site: "de/fra/fra1".to_owned(),
         state: NodeState::Admitted,
+    }
+}
+
+/// Public commitment to every root but the first.
+pub(crate) const ROOT: [u8; 32] = [9; 32];
+
+/// A root that more than half of these nodes have together.
+pub(crate) fn among(nodes: impl IntoIterator<Item = u64>) -> Sharing {
+    let mut holders: Vec<NodeId> = nodes.into_iter().map(NodeId).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    let threshold = (holders.len() / 2 + 1) as u8;
+    Sharing { holders, threshold }
+}
+
+/// A root that is shared so, and whose shares all holders keep.
+pub(crate) fn made(sharing: &Sharing, root_commit: [u8; 32]) -> MadeRoot {
+    MadeRoot {
+        root_commit,
+        sub_keys: vec![[8; 32]; groups_of(sharing.holders.len(), sharing.threshold.saturating_sub(1).into())],
+        kept: sharing.holders.clone(),
+    }
+}
+
+/// How many different groups of `size` there are among so many.
+fn groups_of(count: usize, size: usize) -> usize {
+    match (count, size) {
+        (_, 0) => 1,
+        (0, _) => 0,
+        (count, size) => groups_of(count - 1, size - 1) + groups_of(count - 1, size),
     }
 }
 
@@ -49,12 +80,15 @@ impl Group {
             attempt: 1,
             pages: vec![page],
         };
+        let sharing = among(1..=3);
         let genesis = Command::Genesis(Genesis {
             realm: Realm([1; 16]),
             attempt: 1,
             pages: Vec::new(),
             levels: 2,
-            root_commit: [2; 32],
+            made: made(&sharing, [2; 32]),
+            sharing,
+            founder: (NodeId(1), BOOT),
             data_groups: 1,
             time: TimeMs(1_700_000_000_000),
             nodes: (1..=3).map(node).collect(),
@@ -120,20 +154,26 @@ impl Group {
         self.begin_for(1..=3, keys, pages)
     }
 
-    /// Begins an attempt whose root these nodes are to get.
+    /// Begins an attempt whose root these nodes are to share.
     pub(crate) fn begin_for(
         &mut self,
-        recipients: impl IntoIterator<Item = u64>,
+        holders: impl IntoIterator<Item = u64>,
         keys: Vec<Kid>,
         pages: Vec<(u8, u32)>,
     ) -> Reply {
+        self.begin_shared(among(holders), keys, pages)
+    }
+
+    /// Begins an attempt whose root is to be shared so.
+    pub(crate) fn begin_shared(&mut self, sharing: Sharing, keys: Vec<Kid>, pages: Vec<(u8, u32)>) -> Reply {
         let row = self.epoch();
         self.propose(&Command::BeginEpoch(BeginEpoch {
             epoch: row.epoch + 1,
             attempt: row.last_attempt + 1,
             keys,
             pages,
-            recipients: recipients.into_iter().map(|node| (NodeId(node), BOOT)).collect(),
+            recipients: sharing.holders.iter().map(|node| (*node, BOOT)).collect(),
+            sharing,
         }))
     }
 
@@ -147,20 +187,89 @@ impl Group {
         }))
     }
 
-    pub(crate) fn switch_to(&mut self, digest: [u8; 32], holders: &[u64]) -> Reply {
-        let row = self.epoch();
-        self.propose(&Command::SwitchEpoch(SwitchEpoch {
-            attempt: row.last_attempt,
+    /// How the root of the attempt under way is shared.
+    pub(crate) fn sharing(&self) -> Sharing {
+        let root = control::pending_root(&self.rows, &self.epoch()).expect("decodes");
+        root.expect("is under way").sharing
+    }
+
+    /// The attempt's root is made, and these nodes keep their shares of it.
+    pub(crate) fn share(&mut self, kept: &[u64]) -> Reply {
+        let made = MadeRoot {
+            kept: kept.iter().map(|node| NodeId(*node)).collect(),
+            ..made(&self.sharing(), ROOT)
+        };
+        self.share_as(made)
+    }
+
+    pub(crate) fn share_as(&mut self, made: MadeRoot) -> Reply {
+        let attempt = self.epoch().last_attempt;
+        self.propose(&Command::ShareEpoch(ShareEpoch { attempt, made }))
+    }
+
+    /// A node found the attempt right.
+    pub(crate) fn verify(&mut self, node: u64) -> Reply {
+        let digest = self.digest();
+        self.verify_as(node, digest, ROOT)
+    }
+
+    pub(crate) fn verify_as(&mut self, node: u64, digest: [u8; 32], root_commit: [u8; 32]) -> Reply {
+        let attempt = self.epoch().last_attempt;
+        self.propose(&Command::VerifyEpoch(VerifyEpoch {
+            attempt,
+            node: NodeId(node),
             digest,
-            root_commit: [9; 32],
-            holders: holders.iter().map(|node| NodeId(*node)).collect(),
+            root_commit,
+        }))
+    }
+
+    /// Digest over the chunks of the attempt under way; zeros without one.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.epoch().pending.map_or([0; 32], |pending| pending.digest)
+    }
+
+    pub(crate) fn switch_to(&mut self, digest: [u8; 32]) -> Reply {
+        let attempt = self.epoch().last_attempt;
+        self.propose(&Command::SwitchEpoch(SwitchEpoch {
+            attempt,
+            digest,
             time: TimeMs(5),
         }))
     }
 
+    /// The attempt's root is made, kept by all of its holders and looked at by some, and counts from here on.
     pub(crate) fn switch(&mut self) {
-        let digest = self.epoch().pending.expect("is under way").digest;
-        assert_eq!(self.switch_to(digest, &[1, 2, 3]), Reply::Done);
+        let holders: Vec<u64> = self.sharing().holders.iter().map(|node| node.0).collect();
+        assert_eq!(self.share(&holders), Reply::Done);
+        for node in holders.iter().take(2) {
+            assert_eq!(self.verify(*node), Reply::Done);
+        }
+        let digest = self.digest();
+        assert_eq!(self.switch_to(digest), Reply::Done);
+    }
+
+    /// The lease of a node's process is over.
+    pub(crate) fn lease_over(&mut self, node: u64) -> Reply {
+        let epoch = self.epoch().epoch;
+        self.lease_over_of(node, BOOT, epoch)
+    }
+
+    pub(crate) fn lease_over_of(&mut self, node: u64, boot: BootId, epoch: u64) -> Reply {
+        self.propose(&Command::LeaseOver(LeaseOver {
+            node: NodeId(node),
+            boot,
+            epoch,
+            waited_ms: 32_300,
+            time: TimeMs(7),
+        }))
+    }
+
+    pub(crate) fn decommission(&mut self, node: u64) -> Reply {
+        self.propose(&Command::Decommission(Decommission {
+            node: NodeId(node),
+            evidence: [0xe5; 32],
+            time: TimeMs(8),
+        }))
     }
 
     pub(crate) fn attest(&mut self, node: u64, epoch: u64) -> Reply {
@@ -181,10 +290,14 @@ impl Group {
 
     /// A node is about to be given the current root.
     pub(crate) fn grant(&mut self, node: u64) -> Reply {
+        self.grant_to(node, BOOT)
+    }
+
+    pub(crate) fn grant_to(&mut self, node: u64, boot: BootId) -> Reply {
         let epoch = self.epoch().epoch;
         self.propose(&Command::GrantRoot {
             node: NodeId(node),
-            boot: BOOT,
+            boot,
             epoch,
         })
     }
@@ -194,7 +307,7 @@ impl Group {
         assert_eq!(self.propose(&Command::AdmitNode { time, node }), Reply::Done);
     }
 
-    /// Nodes that keep an erasure from being DESTROYED.
+    /// Nodes that stand between an erasure and its next step.
     pub(crate) fn missing(&self, id: ErasureId) -> Vec<NodeId> {
         control::missing_holders(&self.rows, &self.erasure(id)).expect("reads")
     }

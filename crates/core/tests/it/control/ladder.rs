@@ -6,7 +6,7 @@ use eunoe_core::control::{
 };
 use eunoe_types::{Kid, NodeId, RequestMac, TimeMs, limits};
 
-use super::group::{BOOT, Group, PAGE, TENANT, begun, erasure_id, kid, known, request, row};
+use super::group::{BOOT, Group, PAGE, ROOT, TENANT, among, begun, erasure_id, kid, known, request, row};
 
 #[test]
 fn a_tenants_keys_are_fenced_some_at_a_time_and_die_together() {
@@ -218,40 +218,38 @@ fn a_switch_takes_every_page_of_a_large_epoch() {
 }
 
 #[test]
-fn a_switch_needs_what_was_staged_and_most_of_the_nodes() {
+fn a_switch_needs_what_was_staged_kept_and_looked_at() {
     let mut group = Group::with_subjects(0);
-    assert_eq!(
-        group.switch_to([0; 32], &[1, 2, 3]),
-        Reply::Rejected(Rejection::WrongAttempt)
-    );
+    let switched = |group: &mut Group| {
+        let digest = group.digest();
+        group.switch_to(digest)
+    };
+    assert_eq!(switched(&mut group), Reply::Rejected(Rejection::WrongAttempt));
     assert_eq!(group.begin(Vec::new(), Vec::new()), Reply::Done);
     assert_eq!(group.chunk(Vec::new(), Vec::new()), Reply::Done);
-    assert_eq!(
-        group.switch_to([0; 32], &[1, 2, 3]),
-        Reply::Rejected(Rejection::WrongDigest)
-    );
-    let digest = group.epoch().pending.expect("is under way").digest;
-    for too_few in [&[][..], &[1], &[1, 1, 1], &[1, 7, 8, 9]] {
-        assert_eq!(
-            group.switch_to(digest, too_few),
-            Reply::Rejected(Rejection::TooFewHolders),
-            "{too_few:?}"
-        );
+    assert_eq!(group.switch_to([0; 32]), Reply::Rejected(Rejection::WrongDigest));
+    let too_few = Reply::Rejected(Rejection::TooFewHolders);
+    assert_eq!(switched(&mut group), too_few, "nobody is known to keep a share");
+    assert_eq!(group.share(&[1, 3]), Reply::Done);
+    for _ in 0..2 {
+        assert_eq!(switched(&mut group), Reply::Rejected(Rejection::NotVerified));
+        // The same node twice is one.
+        assert_eq!(group.verify(2), Reply::Done);
     }
+    assert_eq!(switched(&mut group), Reply::Rejected(Rejection::NotVerified));
+    assert_eq!(group.verify(1), Reply::Done);
     assert_eq!(group.propose(&Command::RemoveNode(NodeId(3))), Reply::Done);
-    assert_eq!(
-        group.switch_to(digest, &[1, 3]),
-        Reply::Rejected(Rejection::TooFewHolders),
-        "a removed node counts as a holder"
-    );
-    assert_eq!(group.switch_to(digest, &[2, 1]), Reply::Done);
-    assert_eq!((group.epoch().epoch, group.epoch().root_commit), (1, [9; 32]));
+    assert_eq!(switched(&mut group), too_few, "a removed node counts as a holder");
+    assert_eq!(group.begin_for(1..=2, Vec::new(), Vec::new()), Reply::Done);
+    group.switch();
+    assert_eq!((group.epoch().epoch, group.epoch().root_commit), (1, ROOT));
 }
 
 #[test]
 fn a_root_is_announced_only_to_nodes_of_the_cluster() {
     let mut group = Group::with_subjects(0);
     assert_eq!(group.propose(&Command::RemoveNode(NodeId(3))), Reply::Done);
+    let before = control::holders(&group.rows).expect("reads");
     for node in [3, 4] {
         let answer = group.propose(&Command::BeginEpoch(BeginEpoch {
             epoch: 1,
@@ -259,10 +257,11 @@ fn a_root_is_announced_only_to_nodes_of_the_cluster() {
             keys: Vec::new(),
             pages: Vec::new(),
             recipients: vec![(NodeId(1), BOOT), (NodeId(node), BOOT)],
+            sharing: among([1]),
         }));
         assert_eq!(answer, Reply::Rejected(Rejection::NoSuchNode));
     }
-    assert!(control::holders(&group.rows).expect("reads").is_empty());
+    assert_eq!(control::holders(&group.rows).expect("reads"), before);
 }
 
 #[test]
@@ -298,6 +297,7 @@ fn an_erasure_is_destroyed_by_the_last_nodes_word_about_the_past() {
         epoch: 0,
         rekeyed: TimeMs(5),
         time: TimeMs(6),
+        full: Some(TimeMs(6)),
     };
     assert_eq!(group.erasure(id).state, destroyed);
     assert!(missing(&group).is_empty());

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::generate::{encoded, history};
+use super::group::{BOOT, among, made, node};
 use crate::support::{Rows, attempt, run};
 
 fn same_answer_everywhere(rows: &Rows, bytes: &[u8]) -> Result<(), TestCaseError> {
@@ -18,7 +19,7 @@ fn same_answer_everywhere(rows: &Rows, bytes: &[u8]) -> Result<(), TestCaseError
 
 proptest! {
     #[test]
-    fn anything_gets_a_deterministic_answer(bytes in prop::collection::vec(any::<u8>(), 0..120), tag in 0u8..17) {
+    fn anything_gets_a_deterministic_answer(bytes in prop::collection::vec(any::<u8>(), 0..120), tag in 0u8..27) {
         let rows = Rows::default();
         same_answer_everywhere(&rows, &bytes)?;
         same_answer_everywhere(&rows, &[&[1, tag][..], &bytes].concat())?;
@@ -70,15 +71,18 @@ proptest! {
 #[test]
 fn a_version_that_this_release_does_not_know_stops_the_node() {
     let mut rows = Rows::default();
+    let sharing = among([1]);
     let genesis = eunoe_core::control::Genesis {
         realm: eunoe_types::Realm([1; 16]),
         attempt: 1,
         pages: Vec::new(),
         levels: 2,
-        root_commit: [2; 32],
+        made: made(&sharing, [2; 32]),
+        sharing,
+        founder: (eunoe_types::NodeId(1), BOOT),
         data_groups: 1,
         time: eunoe_types::TimeMs(1),
-        nodes: Vec::new(),
+        nodes: vec![node(1)],
         policy: eunoe_core::placement::Policy::Eu27,
     };
     run(

@@ -9,4 +9,6 @@ mod ladder;
 mod malformed;
 mod placement;
 mod properties;
+mod reach;
+mod sharing;
 mod transparency;

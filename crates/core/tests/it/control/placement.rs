@@ -4,6 +4,7 @@ use eunoe_core::control::{self, Command, ControlMachine, Genesis, NodeRow, NodeS
 use eunoe_core::placement::Policy;
 use eunoe_types::{NodeId, Realm, TimeMs};
 
+use super::group::{BOOT, among, made};
 use crate::support::{Rows, run};
 
 /// 2024-10-04.
@@ -23,12 +24,15 @@ fn node(id: u64, site: &str) -> NodeRow {
 }
 
 fn genesis(policy: Policy, sites: &[&str]) -> Command<'static> {
+    let sharing = among(1..=sites.len() as u64);
     Command::Genesis(Genesis {
         realm: Realm([1; 16]),
         attempt: 1,
         pages: Vec::new(),
         levels: 2,
-        root_commit: [2; 32],
+        made: made(&sharing, [2; 32]),
+        sharing,
+        founder: (NodeId(1), BOOT),
         data_groups: 1,
         time: BEGUN,
         nodes: (1..).zip(sites).map(|(id, site)| node(id, site)).collect(),

@@ -1,8 +1,9 @@
 //! Commands of the control group.
 
 use eunoe_core::control::{
-    AttestDestroyed, BeginEpoch, Command, EpochChunk, EpochRowOf, Genesis, NewKey, NewRow, NodeRow,
-    NodeState, Page, PageName, RequestErasure, SwitchEpoch, chunk_digest, row_digest,
+    AttestDestroyed, BeginEpoch, Command, Decommission, EpochChunk, EpochRowOf, Genesis, LeaseOver, MadeRoot,
+    NewKey, NewRow, NodeRow, NodeState, Page, PageName, RequestErasure, ShareEpoch, Sharing, SwitchEpoch,
+    VaultRolledBack, VerifyEpoch, chunk_digest, row_digest,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -13,7 +14,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("stage pages", "0101070201011f047061676502000000"),
     (
         "genesis",
-        "0102a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0070101011f0361616161616161616161616161616161616161616161616161616161616161610480d095ffbc310101116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151510b64652f6672612f667261310101",
+        "0102a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0070101011f030101016161616161616161616161616161616161616161616161616161616161616161017171717171717171717171717171717171717171717171717171717171717171010101919191919191919191919191919191910480d095ffbc310101116e6f64652e6578616d706c653a373430300a5b3a3a315d3a3734303151515151515151515151515151515151515151515151515151515151515151510b64652f6672612f667261310101",
     ),
     (
         "create keys",
@@ -32,22 +33,35 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "begin an epoch",
-        "010a0101000201ac0202ac02010191919191919191919191919191919191",
+        "010a0101000201ac0202ac02010191919191919191919191919191919191010101",
     ),
     ("abort it", "010d01"),
     (
         "begin it again",
-        "010a010201222222222222222222222222222222220201ac0202ac02010191919191919191919191919191919191",
+        "010a010201222222222222222222222222222222220201ac0202ac02010191919191919191919191919191919191010101",
     ),
     (
         "stage a chunk",
         "010b02000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
     ),
     (
+        "share it",
+        "01140262626262626262626262626262626262626262626262626262626262626262620172727272727272727272727272727272727272727272727272727272727272720101",
+    ),
+    (
+        "verify it",
+        "011502012f7a888bf47826ee806fdb533d10f2673e4068c508cf782bad992a96cc1789a16262626262626262626262626262626262626262626262626262626262626262",
+    ),
+    (
         "switch",
-        "010c022f7a888bf47826ee806fdb533d10f2673e4068c508cf782bad992a96cc1789a162626262626262626262626262626262626262626262626262626262626262620101acd295ffbc31",
+        "010c022f7a888bf47826ee806fdb533d10f2673e4068c508cf782bad992a96cc1789a1acd295ffbc31",
+    ),
+    (
+        "a lease is over",
+        "0116019191919191919191919191919191919101acfc01ded295ffbc31",
     ),
     ("attest", "010e01919191919191919191919191919191910190d395ffbc31"),
+    ("a share came back", "011801919191919191919191919191919191910007"),
     ("sweep", "010f"),
     (
         "request for two",
@@ -55,13 +69,18 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "begin the next epoch",
-        "010a0203000201ac0202ac02010191919191919191919191919191919191",
+        "010a0203000201ac0202ac02010191919191919191919191919191919191010101",
     ),
     (
         "stage for it",
         "010b03000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
     ),
+    ("seal", "011901"),
     ("expand an erasure", "0109e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1"),
+    (
+        "decommission a node",
+        "0117ac02e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5c2d395ffbc31",
+    ),
 ];
 
 pub(super) const STAGED: PageName = PageName {
@@ -81,13 +100,30 @@ fn node(id: u64, site: &str) -> NodeRow {
     }
 }
 
+fn sharing() -> Sharing {
+    Sharing {
+        holders: vec![NodeId(1)],
+        threshold: 1,
+    }
+}
+
+fn made(root: u8) -> MadeRoot {
+    MadeRoot {
+        root_commit: [root; 32],
+        sub_keys: vec![[root + 0x10; 32]],
+        kept: vec![NodeId(1)],
+    }
+}
+
 fn genesis() -> Command<'static> {
     Command::Genesis(Genesis {
         realm: Realm([0xa0; 16]),
         attempt: 7,
         pages: vec![STAGED],
         levels: 3,
-        root_commit: [0x61; 32],
+        sharing: sharing(),
+        made: made(0x61),
+        founder: (NodeId(1), BootId([0x90; 16])),
         data_groups: 4,
         time: TimeMs(1_700_000_000_000),
         nodes: vec![node(1, "de/fra/fra1")],
@@ -155,6 +191,7 @@ fn begin(epoch: u64, attempt: u32, keys: Vec<Kid>) -> Command<'static> {
         keys,
         pages: PAGES.to_vec(),
         recipients: vec![(NodeId(1), BOOT)],
+        sharing: sharing(),
     })
 }
 
@@ -175,14 +212,32 @@ fn chunk(attempt: u32) -> Command<'static> {
     })
 }
 
+fn share(attempt: u32) -> Command<'static> {
+    Command::ShareEpoch(ShareEpoch {
+        attempt,
+        made: made(0x62),
+    })
+}
+
+fn verify(attempt: u32) -> Command<'static> {
+    Command::VerifyEpoch(VerifyEpoch {
+        attempt,
+        node: NodeId(1),
+        digest: digest(attempt),
+        root_commit: [0x62; 32],
+    })
+}
+
 fn switch(attempt: u32) -> Command<'static> {
     Command::SwitchEpoch(SwitchEpoch {
         attempt,
-        digest: chunk_digest(&[0; 32], &chunk(attempt).encode()),
-        root_commit: [0x62; 32],
-        holders: vec![NodeId(1)],
+        digest: digest(attempt),
         time: TimeMs(1_700_000_000_300),
     })
+}
+
+fn digest(attempt: u32) -> [u8; 32] {
+    chunk_digest(&[0; 32], &chunk(attempt).encode())
 }
 
 /// An erasure with its epoch, then one that waits for a second person, and an attempt that is under way.
@@ -199,13 +254,37 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         ("abort it", Command::AbortEpoch { attempt: 1 }),
         ("begin it again", begin(1, 2, vec![Kid([0x22; 16])])),
         ("stage a chunk", chunk(2)),
+        ("share it", share(2)),
+        ("verify it", verify(2)),
         ("switch", switch(2)),
+        ("a lease is over", lease_over()),
         ("attest", Command::AttestDestroyed(attest)),
+        ("a share came back", rolled_back()),
         ("sweep", Command::Sweep),
         ("request for two", request(ErasureId([0xe2; 16]), 0x21, true)),
         ("begin the next epoch", begin(2, 3, Vec::new())),
         ("stage for it", chunk(3)),
+        ("seal", Command::Seal(true)),
     ]
+}
+
+fn lease_over() -> Command<'static> {
+    Command::LeaseOver(LeaseOver {
+        node: NodeId(1),
+        boot: BOOT,
+        epoch: 1,
+        waited_ms: 32_300,
+        time: TimeMs(1_700_000_000_350),
+    })
+}
+
+fn rolled_back() -> Command<'static> {
+    Command::VaultRolledBack(VaultRolledBack {
+        node: NodeId(1),
+        boot: BOOT,
+        epoch: 0,
+        attempt: 7,
+    })
 }
 
 /// A name and a command of every kind, in an order in which each takes effect.
@@ -251,16 +330,24 @@ pub(super) fn commands() -> Vec<(&'static str, Command<'static>)> {
     commands
 }
 
-/// Refused in that history, so that it is not part of it.
-fn expand() -> (&'static str, Command<'static>) {
-    ("expand an erasure", Command::ExpandErasure(ERASURE))
+/// Refused in that history, so that they are not part of it.
+fn refused() -> Vec<(&'static str, Command<'static>)> {
+    let decommission = Decommission {
+        node: NodeId(300),
+        evidence: [0xe5; 32],
+        time: TimeMs(1_700_000_000_450),
+    };
+    vec![
+        ("expand an erasure", Command::ExpandErasure(ERASURE)),
+        ("decommission a node", Command::Decommission(decommission)),
+    ]
 }
 
 #[test]
 fn commands_have_their_bytes() {
     let encoded: Vec<_> = commands()
         .iter()
-        .chain([&expand()])
+        .chain(&refused())
         .map(|(name, command)| ((*name).to_owned(), command.encode()))
         .collect();
     assert_golden(GOLDEN, &encoded);
@@ -268,7 +355,7 @@ fn commands_have_their_bytes() {
 
 #[test]
 fn commands_of_the_table_are_read() {
-    for ((name, bytes), (_, command)) in GOLDEN.iter().zip(commands().into_iter().chain([expand()])) {
+    for ((name, bytes), (_, command)) in GOLDEN.iter().zip(commands().into_iter().chain(refused())) {
         assert_eq!(Command::decode(&unhex(bytes)), Ok(command), "{name}");
     }
 }

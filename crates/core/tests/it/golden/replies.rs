@@ -30,6 +30,10 @@ const CONTROL: &[(&str, &str)] = &[
     ("WrongDigest", "01030e"),
     ("KeyNotFenced", "01030f"),
     ("TooFewHolders", "010310"),
+    ("BadSharing", "010318"),
+    ("NotVerified", "010319"),
+    ("NodeAdmitted", "01031a"),
+    ("Sealed", "01031b"),
 ];
 const DATA: &[(&str, &str)] = &[
     ("reply 0", "01010101"),
@@ -72,6 +76,10 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         Rejection::WrongDigest,
         Rejection::KeyNotFenced,
         Rejection::TooFewHolders,
+        Rejection::BadSharing,
+        Rejection::NotVerified,
+        Rejection::NodeAdmitted,
+        Rejection::Sealed,
     ];
     let id = ErasureId([0xe1; 16]);
     let plain = [

@@ -26,16 +26,17 @@ fn data_rows() -> Rows {
     rows
 }
 
-/// Epoch 1, with one erasure destroyed and one fenced.
+/// Epoch 1, with one erasure that is destroyed although one node has not spoken, and one fenced.
 fn control_rows() -> Rows {
     let mut group = Group::with_subjects(4);
     group.grant_all();
     group.propose(&request(erasure_id(0), kid(0), 1, false));
     group.begin(vec![kid(0)], vec![(2, 7)]);
     group.switch();
-    for node in 1..=3 {
+    for node in 1..=2 {
         group.attest(node, 1);
     }
+    group.lease_over(3);
     group.propose(&request(erasure_id(1), kid(1), 1, false));
     group.rows
 }
@@ -114,9 +115,18 @@ const BREAKS: &[Break] = &[
         let row = rows.0[&first].clone();
         add(rows, &[&[0x21], &9u64.to_be_bytes()], &row);
     }),
-    // The epoch is beyond the last attempt.
+    // The attempt that made the root is beyond the last one.
     (Invariant::EpochNumbers, CONTROL, |rows| {
-        change_first(rows, 0x2f, 1, 2)
+        change_first(rows, 0x2f, 2, 2);
+        let known = of(rows, 0x36).pop().expect("the current root is there");
+        let row = rows.0.remove(&known).expect("is there");
+        add(rows, &[&[0x36], &1u64.to_be_bytes(), &2u64.to_be_bytes()], &row);
+    }),
+    // The current root is not there.
+    (Invariant::RootsShared, CONTROL, |rows| remove_last(rows, 0x36)),
+    // More nodes are needed than there are.
+    (Invariant::RootsShared, CONTROL, |rows| {
+        change_first(rows, 0x36, 6, 4)
     }),
     (Invariant::EpochUnderPreparation, CONTROL, |rows| {
         add(rows, &[&[0x30, 1, 0, 0, 0, 1]], b"")
@@ -154,9 +164,19 @@ const BREAKS: &[Break] = &[
     (Invariant::ErasureLadder, CONTROL, |rows| {
         add(rows, &[&[0x33], &erasure_id(1).0, &kid(1).0], b"");
     }),
-    // A node holds the root of epoch 0 again.
+    // What waits for the last node's word does not wait, and what is fenced does.
+    (Invariant::ErasureLadder, CONTROL, |rows| remove_last(rows, 0x37)),
+    (Invariant::ErasureLadder, CONTROL, |rows| {
+        add(rows, &[&[0x37], &0u64.to_be_bytes(), &erasure_id(1).0], b"");
+    }),
+    // A node has its share of the root of epoch 0 again, with which there are enough.
     (Invariant::DestroyedByAll, CONTROL, |rows| {
         change_first(rows, 0x32, 1, 0)
+    }),
+    // The memory of the silent node is not known to be dark.
+    (Invariant::DestroyedByAll, CONTROL, |rows| {
+        let last = of(rows, 0x32).pop().expect("the table has a row");
+        rows.0.get_mut(&last).expect("is there")[3] = 0;
     }),
     (Invariant::HoldersKnown, CONTROL, |rows| {
         add(
@@ -165,8 +185,16 @@ const BREAKS: &[Break] = &[
             b"",
         );
     }),
+    // One that holds none for good holds something.
     (Invariant::HoldersKnown, CONTROL, |rows| {
-        change_first(rows, 0x32, 1, 9)
+        change_first(rows, 0x32, 20, 1)
+    }),
+    // A root is shared with a node that is not known to hold anything.
+    (Invariant::HoldersKnown, CONTROL, |rows| {
+        let root = of(rows, 0x36).pop().expect("the current root is there");
+        let row = rows.0.get_mut(&root).expect("is there");
+        // Among those who share it, and those who keep their shares.
+        (row[5], row[140]) = (7, 7);
     }),
     (Invariant::TransparencyLog, CONTROL, |rows| {
         change_first(rows, 0x27, 2, b'_')
