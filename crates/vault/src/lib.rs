@@ -9,9 +9,13 @@ mod error;
 mod file;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod pkcs11;
+mod secret_file;
 mod vault;
+mod wrapped;
 
 pub use descriptor::{VaultClass, VaultDescriptor};
 pub use error::VaultError;
-pub use file::{FileVault, FileVaultOptions, SECRET_BYTES_MAX, SLOTS};
-pub use vault::{Destroyed, ErasableVault, Slot};
+pub use file::{FileVault, FileVaultOptions};
+pub use pkcs11::{Pkcs11Options, Pkcs11Vault};
+pub use vault::{Destroyed, ErasableVault, SECRET_BYTES_MAX, SLOTS, Slot};

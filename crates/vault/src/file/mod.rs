@@ -18,8 +18,8 @@ use eunoe_crypto::{Entropy, SealingKey, SecretBytes, SecretKey};
 
 use self::disk::{Block, Disk};
 use self::layout::{BLOB_BYTES, Header, Record, blob_offset, record_offset};
-pub use self::layout::{SECRET_BYTES_MAX, SLOTS};
-use crate::{Destroyed, ErasableVault, Slot, VaultClass, VaultDescriptor, VaultError};
+use crate::vault::check_secret;
+use crate::{Destroyed, ErasableVault, SLOTS, Slot, VaultClass, VaultDescriptor, VaultError};
 
 /// How a vault's file is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,9 +110,7 @@ impl ErasableVault for FileVault {
     }
 
     fn put(&self, slot: Slot, secret: &SecretBytes) -> Result<(), VaultError> {
-        if secret.len() > SECRET_BYTES_MAX {
-            return Err(VaultError::TooLarge);
-        }
+        check_secret(secret)?;
         let mut state = self.lock();
         state.recover()?;
         let records = state.records()?;

@@ -1,0 +1,6 @@
+//! What every vault promises, asked of every provider: a file, a real token library, a real server.
+
+mod conformance;
+mod file;
+mod pkcs11;
+mod softhsm;
