@@ -11,6 +11,7 @@ mod file;
 pub mod fuzzing;
 mod pkcs11;
 mod secret_file;
+mod transit;
 mod vault;
 mod wrapped;
 
@@ -18,4 +19,5 @@ pub use descriptor::{VaultClass, VaultDescriptor};
 pub use error::VaultError;
 pub use file::{FileVault, FileVaultOptions};
 pub use pkcs11::{Pkcs11Options, Pkcs11Vault};
+pub use transit::{TransitAddress, TransitAddressError, TransitOptions, TransitVault};
 pub use vault::{Destroyed, ErasableVault, SECRET_BYTES_MAX, SLOTS, Slot};

@@ -2,5 +2,7 @@
 
 mod conformance;
 mod file;
+mod openbao;
 mod pkcs11;
 mod softhsm;
+mod transit;
