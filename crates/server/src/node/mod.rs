@@ -17,6 +17,7 @@ mod scrub;
 mod services;
 mod shared;
 mod unsealing;
+mod vaults;
 mod waiting;
 
 use std::sync::Arc;

@@ -160,12 +160,14 @@ impl Token {
                 let attributes = session
                     .get_attributes(key, &[AttributeType::Id])
                     .map_err(failed(what))?;
-                let id = attributes.iter().find_map(|attribute| match attribute {
-                    Attribute::Id(id) => Some(id),
-                    _ => None,
+                let name = attributes.iter().find_map(|attribute| {
+                    if let Attribute::Id(id) = attribute {
+                        name_of(vault, id)
+                    } else {
+                        None
+                    }
                 });
-                id.and_then(|id| name_of(vault, id))
-                    .ok_or(VaultError::Damaged("a key of the token has no slot's id"))
+                name.ok_or(VaultError::Damaged("a key of the token has no slot's id"))
             })
             .collect()
     }

@@ -193,14 +193,12 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, VaultError> {
         .and_then(|file| file.take(CA_BYTES_MAX).read_to_end(&mut pem))
         .map_err(VaultError::io("reading the CA file"))?;
     let items: Result<Vec<PemItem<'static>>, _> = parse_pem(&pem).collect();
-    let certificates: Vec<_> = items
-        .map_err(|_| bad("is no PEM"))?
-        .into_iter()
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+    let mut certificates = Vec::new();
+    for item in items.map_err(|_| bad("is no PEM"))? {
+        if let PemItem::Certificate(certificate) = item {
+            certificates.push(certificate);
+        }
+    }
     if certificates.is_empty() {
         return Err(bad("holds no certificate"));
     }

@@ -36,7 +36,7 @@ impl Retention {
         }
     }
 
-    fn from_now(&self) -> TimeMs {
+    fn ends(&self) -> TimeMs {
         let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX);
         TimeMs((self.now)().0.saturating_add(period))
     }
@@ -169,7 +169,7 @@ impl<K: Keys> WrappedVault<K> {
         let pending = match catalog.get(slot) {
             // A key that came back was copied: its copies end later than was thought.
             Some(State::Pending { until }) if !deleted => Some(*until),
-            _ if deleted && !self.retention.period.is_zero() => Some(self.retention.from_now()),
+            _ if deleted && !self.retention.period.is_zero() => Some(self.retention.ends()),
             _ => None,
         };
         let state = pending.map(|until| State::Pending { until });
