@@ -21,8 +21,10 @@ need libclang-common-14-dev have_clang_headers
 # buf and OpenBao come as Python packages; the demo reads JSON.
 need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
-# The tests' PKCS#11 token.
+# The tests' PKCS#11 token and file systems.
 need softhsm2 test -e /usr/lib/softhsm/libsofthsm2.so
+need btrfs-progs test -x /usr/sbin/mkfs.btrfs -o -x /sbin/mkfs.btrfs
+need xfsprogs test -x /usr/sbin/mkfs.xfs -o -x /sbin/mkfs.xfs
 
 if [ "${#missing[@]}" -gt 0 ]; then
     echo "installing ${missing[*]}"

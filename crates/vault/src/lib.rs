@@ -2,7 +2,6 @@
 //!
 //! A vault keeps a few small secrets, each in a slot of its own, and can destroy one so that it is gone from
 //! the medium rather than only unlinked. Nothing else of Eunoe writes a root to a disk.
-#![forbid(unsafe_code)]
 
 mod descriptor;
 mod error;

@@ -2,7 +2,9 @@
 
 mod conformance;
 mod file;
+mod media;
 mod openbao;
+mod own_process;
 mod pkcs11;
 mod softhsm;
 mod transit;

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use eunoe_vault::Pkcs11Options;
 
+use crate::own_process::run_again;
+
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "47110815";
 const DIRECTORY: &str = "EUNOE_TEST_TOKEN_DIR";
@@ -28,17 +30,9 @@ pub(crate) fn with_token(test: &str, body: impl FnOnce(&Token)) {
         directory: place.path().to_owned(),
     };
     token.make();
-    let itself = std::env::current_exe().expect("this program");
-    let status = token
-        .in_environment(itself)
-        .args(["--exact", test, "--nocapture"])
-        .env(DIRECTORY, place.path())
-        .output()
-        .expect("runs");
-    let output = String::from_utf8_lossy(&status.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&status.stderr);
-    assert!(status.status.success(), "{output}\n{errors}");
-    assert!(output.contains("1 passed"), "no test is named {test}: {output}");
+    let mut command = token.in_environment("env");
+    command.env(DIRECTORY, place.path());
+    run_again(test, command);
 }
 
 impl Token {
@@ -72,7 +66,7 @@ impl Token {
         std::fs::write(self.path("softhsm2.conf"), settings).expect("writes");
         std::fs::write(self.path("pin"), format!("{PIN}\n")).expect("writes");
         let made = self
-            .in_environment("softhsm2-util".into())
+            .in_environment("softhsm2-util")
             .args(["--init-token", "--free", "--label", LABEL])
             .args(["--so-pin", "12345678", "--pin", PIN])
             .output()
@@ -80,7 +74,7 @@ impl Token {
         assert!(made.status.success(), "{made:?}");
     }
 
-    fn in_environment(&self, program: PathBuf) -> Command {
+    fn in_environment(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
         command
