@@ -85,6 +85,14 @@ impl Catalog {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_body();
+        let checksum = blake3::hash(&bytes);
+        bytes.extend_from_slice(checksum.as_bytes());
+        bytes
+    }
+
+    /// All but the checksum.
+    pub(crate) fn encode_body(&self) -> Vec<u8> {
         let mut e = Encoder::new();
         e.fixed(MAGIC)
             .u8(VERSION)
@@ -103,10 +111,7 @@ impl Catalog {
                 State::Pending { until } => e.u8(PENDING).varint(until.0),
             };
         }
-        let mut bytes = e.finish();
-        let checksum = blake3::hash(&bytes);
-        bytes.extend_from_slice(checksum.as_bytes());
-        bytes
+        e.finish()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -117,7 +122,7 @@ impl Catalog {
         Self::decode_body(body).ok()
     }
 
-    fn decode_body(body: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_body(body: &[u8]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(body);
         if d.array()? != *MAGIC || d.u8()? != VERSION {
             return Err(DecodeError::Range);

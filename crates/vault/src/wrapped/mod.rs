@@ -299,4 +299,6 @@ fn sealing_key(bytes: &SecretBytes) -> Option<SealingKey> {
 }
 
 #[cfg(test)]
+mod golden_test;
+#[cfg(test)]
 mod tests;
