@@ -18,9 +18,13 @@ need g++ command -v g++
 need make command -v make
 need libclang1-14 have_libclang
 need libclang-common-14-dev have_clang_headers
-# buf comes as a Python package; the demo reads JSON.
+# buf and OpenBao come as Python packages; the demo reads JSON.
 need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
+# The tests' PKCS#11 token and file systems.
+need softhsm2 test -e /usr/lib/softhsm/libsofthsm2.so
+need btrfs-progs test -x /usr/sbin/mkfs.btrfs -o -x /sbin/mkfs.btrfs
+need xfsprogs test -x /usr/sbin/mkfs.xfs -o -x /sbin/mkfs.xfs
 
 if [ "${#missing[@]}" -gt 0 ]; then
     echo "installing ${missing[*]}"

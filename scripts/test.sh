@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 . scripts/env.sh
 scripts/rocksdb.sh
+scripts/openbao.sh version >/dev/null
 # The black-box tests start the programs, which are no dependency of theirs. The whole workspace builds them anyhow, and
 # with the features of its tests: building them apart before would compile everything twice.
 [ $# -eq 0 ] || cargo build --locked -p eunoe-server -p eunoe-cli --bins

@@ -81,6 +81,9 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("subtle", &["eunoe-crypto"]),
     // Checksums of stored files, derivation of keys.
     ("blake3", &["eunoe-crypto", "eunoe-store", "eunoe-vault"]),
+    // Where the keys of vaults are that keep none themselves.
+    ("cryptoki", &["eunoe-vault"]),
+    ("ureq", &["eunoe-vault"]),
     // The transparency log's tree; fingerprints of the public keys that nodes must show.
     ("sha2", &["eunoe-merkle", "eunoe-server", "eunoe-cli"]),
     ("zeroize", &["eunoe-crypto", "eunoe-vault", "eunoe-server"]),
@@ -109,7 +112,7 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["eunoe-server"]),
     ("jsonwebtoken", &["eunoe-server", "eunoe-cli"]),
     ("x509-parser", &["eunoe-server"]),
-    ("rustls", &["eunoe-server", "eunoe-client"]),
+    ("rustls", &["eunoe-server", "eunoe-client", "eunoe-vault"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
     ("backon", &["eunoe-client"]),
     ("clap", &["eunoe-cli", "eunoe-server", "eunoe-sim"]),

@@ -31,12 +31,57 @@ pub enum VaultError {
     /// All slots hold something.
     #[error("the vault is full")]
     Full,
+    /// There is no secret in the secret.
+    #[error("the secret is empty")]
+    Empty,
     /// The secret is larger than a slot takes.
     #[error("the secret is too large for a slot")]
     TooLarge,
     /// What was read back is not what was written.
     #[error("the medium did not keep what was written")]
     ReadBack,
+    /// A file with a PIN, a token or certificates is empty, too large or not what it should be.
+    #[error("{file} {problem}")]
+    BadFile {
+        /// Which one.
+        file: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The token refused the PIN. It is not shown again before the vault is opened anew: tokens lock themselves.
+    #[error("the token refused the PIN")]
+    Pin,
+    /// The token or its library failed, or the session was lost.
+    #[error("{what}: {problem}")]
+    Token {
+        /// Verb and object.
+        what: &'static str,
+        /// The library's word for it.
+        problem: String,
+    },
+    /// The server of the keys answered with something else than what it was asked for.
+    #[error("{what}: the server answered {status}")]
+    Refused {
+        /// Verb and object.
+        what: &'static str,
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// The server's answer is not one: malformed, too long, or of another key.
+    #[error("{what}: the server's answer is malformed")]
+    Malformed {
+        /// Verb and object.
+        what: &'static str,
+    },
+    /// No answer came in time. What was asked may happen yet.
+    #[error("{what}: no answer in time")]
+    TimedOut {
+        /// Verb and object.
+        what: &'static str,
+    },
+    /// A key was deleted and is there still.
+    #[error("the key of slot {}.{} outlived its deletion", .0.epoch, .0.attempt)]
+    Undeleted(Slot),
     /// The vault's cipher or source of randomness failed.
     #[error(transparent)]
     Seal(#[from] eunoe_crypto::SealError),

@@ -5,6 +5,11 @@ use eunoe_types::TimeMs;
 
 use crate::{VaultDescriptor, VaultError};
 
+/// Secrets that a vault holds at once: current and next epoch, and what aborted attempts left, with room to spare.
+pub const SLOTS: usize = 16;
+/// Largest secret that a vault takes, in bytes; the smallest has one.
+pub const SECRET_BYTES_MAX: usize = 2048;
+
 /// Where one secret lives: one attempt at one epoch. A slot is never reused for another content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
@@ -12,6 +17,17 @@ pub struct Slot {
     pub epoch: u64,
     /// Which attempt at it.
     pub attempt: u32,
+}
+
+/// Refuses a secret that is no secret or too large, before anything is asked or written.
+pub(crate) fn check_secret(secret: &SecretBytes) -> Result<(), VaultError> {
+    if secret.is_empty() {
+        return Err(VaultError::Empty);
+    }
+    if secret.len() > SECRET_BYTES_MAX {
+        return Err(VaultError::TooLarge);
+    }
+    Ok(())
 }
 
 /// What is known of a destroyed secret.
@@ -44,7 +60,7 @@ pub trait ErasableVault: Send + Sync {
     /// What kind of vault this is, for attestations and status.
     fn descriptor(&self) -> VaultDescriptor;
 
-    /// Keeps `secret` in `slot`.
+    /// Keeps `secret`, of 1 to [`SECRET_BYTES_MAX`] bytes, in `slot`.
     fn put(&self, slot: Slot, secret: &SecretBytes) -> Result<(), VaultError>;
 
     /// The secret in `slot`.

@@ -62,7 +62,11 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         mutations: 1_000,
-        ..target("vault", &[eunoe_vault::fuzzing::FORMS], &[files::VAULT])
+        ..target(
+            "vault",
+            &[eunoe_vault::fuzzing::FORMS, eunoe_vault::fuzzing::CATALOGS],
+            &[files::VAULT],
+        )
     },
     target(
         "server",

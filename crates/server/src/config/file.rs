@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::oidc::IdentityFile;
 use super::telemetry::TelemetryFile;
+use super::vault::VaultFile;
 use super::{Config, ConfigError, Erasure, Limits, Listen, LogConfig, Member, TlsPaths};
 
 #[derive(Deserialize)]
@@ -41,6 +42,8 @@ pub(super) struct File {
     erasure: ErasureFile,
     #[serde(default)]
     telemetry: TelemetryFile,
+    #[serde(default)]
+    vault: VaultFile,
 }
 
 #[derive(Deserialize, Default)]
@@ -129,6 +132,7 @@ impl File {
             limits: self.limits.read(),
             erasure: self.erasure.read()?,
             telemetry: self.telemetry.read()?,
+            vault: self.vault.read(self.node_id)?,
         })
     }
 }

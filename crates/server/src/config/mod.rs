@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod oidc;
 mod telemetry;
+mod vault;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use eunoe_types::{NodeId, Realm};
 pub use error::ConfigError;
 pub use oidc::Oidc;
 pub use telemetry::{Collector, TelemetryConfig};
+pub use vault::VaultConfig;
 
 use crate::tls::{PeerEntry, SpkiHash};
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub erasure: Erasure,
     /// Where spans and metrics go.
     pub telemetry: TelemetryConfig,
+    /// Where shares of the root are kept.
+    pub vault: VaultConfig,
 }
 
 /// How erasures are carried out.

@@ -7,18 +7,15 @@ use std::sync::Arc;
 
 use eunoe_store::{RocksOptions, RocksStates, SegmentLog, SegmentLogOptions};
 use eunoe_types::Fault;
-use eunoe_vault::{ErasableVault, FileVault, FileVaultOptions, VaultError};
+use eunoe_vault::ErasableVault;
 
-use super::NodeError;
+use super::{NodeError, vaults};
 use crate::config::Config;
-use crate::surroundings::SystemEntropy;
 
 /// The directory of the Raft log below the data directory.
 pub const LOG_DIR: &str = "log";
 /// The directory of the groups' states.
 pub const STATE_DIR: &str = "state";
-/// The file of the vault.
-pub(super) const VAULT_FILE: &str = "vault";
 /// The file that says whose data this is.
 const IDENTITY_FILE: &str = "node";
 
@@ -52,7 +49,7 @@ impl Disk {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(Fault::io("read the node's identity", error).into()),
         };
-        let vault = open_vault(&root.join(VAULT_FILE), config, is_new)?;
+        let vault = vaults::open(config, is_new)?;
         let log = SegmentLog::open(&root.join(LOG_DIR), &SegmentLogOptions::default())?;
         let options = RocksOptions {
             groups: config.data_groups + 1,
@@ -62,7 +59,7 @@ impl Disk {
         Ok(Self {
             log,
             states,
-            vault: Arc::new(vault),
+            vault,
             is_new,
             identity,
             line,
@@ -88,15 +85,4 @@ fn create_dir(path: &Path) -> Result<(), Fault> {
     use std::os::unix::fs::DirBuilderExt as _;
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     created.map_err(|error| Fault::io("create the data directory", error))
-}
-
-/// A known node whose vault is missing has lost it, and gets no empty one in silence.
-fn open_vault(path: &Path, config: &Config, is_new: bool) -> Result<FileVault, VaultError> {
-    let options = FileVaultOptions {
-        allow_unsafe_medium: config.development,
-    };
-    if is_new && !path.exists() {
-        return FileVault::create(path, options, Box::new(SystemEntropy));
-    }
-    FileVault::open(path, options, Box::new(SystemEntropy))
 }

@@ -69,6 +69,12 @@ pub enum NodeError {
     /// A group does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The data directory has a vault that the configuration does not say.
+    #[error(
+        "{0} is of another kind of vault than vault.kind: what it holds would never be destroyed; \
+         remove the node and add a new one to change the kind"
+    )]
+    OtherVault(PathBuf),
     /// The vault is unusable.
     #[error(transparent)]
     Vault(#[from] VaultError),

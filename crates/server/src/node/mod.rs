@@ -20,6 +20,7 @@ mod services;
 mod shared;
 mod unsealing;
 mod verifying;
+mod vaults;
 mod waiting;
 
 use std::sync::Arc;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use eunoe_core::placement::{Policy, Site};
 use eunoe_raft::RaftConfig;
-use eunoe_server::config::{Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths};
+use eunoe_server::config::{
+    Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths, VaultConfig,
+};
 use eunoe_types::{NodeId, Realm};
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
@@ -81,6 +83,7 @@ pub(super) fn node(id: NodeId, founders: &[NodeId]) -> Config {
             trace_sample_millionths: 0,
             metrics_interval: Duration::from_secs(60),
         },
+        vault: VaultConfig::File,
     }
 }
 

@@ -4,7 +4,8 @@ use eunoe_types::DecodeError;
 use eunoe_types::fuzzing::{Bytes, Form};
 
 use super::disk::Block;
-use super::layout::{BLOCK_BYTES, CHECKSUM_BYTES, HEADER_OFFSETS, Header, Record, SLOTS, record_offset};
+use super::layout::{BLOCK_BYTES, CHECKSUM_BYTES, HEADER_OFFSETS, Header, Record, record_offset};
+use crate::SLOTS;
 
 /// Where the headers and the slots' records are in the file.
 pub const BLOCKS: [u64; 2 + SLOTS] = {

@@ -3,12 +3,7 @@
 use eunoe_types::{Decoder, Encoder};
 
 use super::disk::{Block, Disk};
-use crate::{Slot, VaultError};
-
-/// Slots of a vault: current and next epoch, and what aborted attempts left, with room to spare.
-pub const SLOTS: usize = 16;
-/// Largest secret that a slot takes: a share of the largest cluster has 640 bytes.
-pub const SECRET_BYTES_MAX: usize = 2048;
+use crate::{SLOTS, Slot, VaultError};
 
 /// Everything is written in multiples of this, which direct I/O asks for.
 pub(super) const BLOCK_BYTES: usize = 4096;

@@ -5,6 +5,7 @@
 //! or moves, because all of that leaves old blocks behind.
 
 mod disk;
+mod extents;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod layout;
@@ -18,8 +19,8 @@ use eunoe_crypto::{Entropy, SealingKey, SecretBytes, SecretKey};
 
 use self::disk::{Block, Disk};
 use self::layout::{BLOB_BYTES, Header, Record, blob_offset, record_offset};
-pub use self::layout::{SECRET_BYTES_MAX, SLOTS};
-use crate::{Destroyed, ErasableVault, Slot, VaultClass, VaultDescriptor, VaultError};
+use crate::vault::check_secret;
+use crate::{Destroyed, ErasableVault, SLOTS, Slot, VaultClass, VaultDescriptor, VaultError};
 
 /// How a vault's file is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +71,10 @@ impl FileVault {
         entropy: Box<dyn Entropy>,
     ) -> Result<Self, VaultError> {
         let disk = Disk::open(path)?;
-        let unsafe_medium = accept(disk.file(), options)?;
+        let unsafe_medium = match accept(disk.file(), options)? {
+            Some(why) => Some(why),
+            None => accept_extents(disk.file(), options)?,
+        };
         let header = Header::read(&disk)?;
         let mut state = State {
             disk,
@@ -84,6 +88,14 @@ impl FileVault {
             unsafe_medium,
             state: Mutex::new(state),
         })
+    }
+
+    /// Refuses to change what lies in a copy too by now: the old bytes would stay with it.
+    fn check_extents(&self, state: &State) -> Result<(), VaultError> {
+        if self.unsafe_medium.is_some() {
+            return Ok(());
+        }
+        accept_extents(state.disk.file(), FileVaultOptions::default()).map(drop)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,9 +122,7 @@ impl ErasableVault for FileVault {
     }
 
     fn put(&self, slot: Slot, secret: &SecretBytes) -> Result<(), VaultError> {
-        if secret.len() > SECRET_BYTES_MAX {
-            return Err(VaultError::TooLarge);
-        }
+        check_secret(secret)?;
         let mut state = self.lock();
         state.recover()?;
         let records = state.records()?;
@@ -128,6 +138,7 @@ impl ErasableVault for FileVault {
             .iter()
             .position(|record| *record == Record::Free)
             .ok_or(VaultError::Full)?;
+        self.check_extents(&state)?;
         state.begin(free)?;
         state.fill(free, slot, secret)?;
         state.end()
@@ -145,6 +156,7 @@ impl ErasableVault for FileVault {
         state.recover()?;
         // One place holds it, unless the file was damaged: then each is wiped.
         while let Some(index) = position(&state.records()?, slot) {
+            self.check_extents(&state)?;
             state.begin(index)?;
             state.wipe(index)?;
             state.end()?;
@@ -165,6 +177,14 @@ fn accept(file: &File, options: FileVaultOptions) -> Result<Option<String>, Vaul
         Ok(()) => Ok(None),
         Err(VaultError::Medium(why)) if options.allow_unsafe_medium => Ok(Some(why)),
         Err(error) => Err(error),
+    }
+}
+
+/// As [`accept`], for where the file lies.
+fn accept_extents(file: &File, options: FileVaultOptions) -> Result<Option<String>, VaultError> {
+    match extents::problem(file)? {
+        Some(why) if !options.allow_unsafe_medium => Err(VaultError::Medium(why)),
+        problem => Ok(problem),
     }
 }
 
