@@ -100,6 +100,7 @@ metrics! {
         FENCE: Histogram<f64> = ("eunoe_fence_duration_seconds", LATENCY, "s", [], "Time from a request for an erasure until it could be answered, with its fence in effect on every node");
         INVARIANT_VIOLATIONS: Counter<u64> = ("eunoe_invariant_violations_total", Kind::Counter, "1", ["group", "invariant"], "Rows of the state at which a rule that always holds was seen broken, again in each pass; anything but none is damage or a bug");
         SCRUB_PASSES: Counter<u64> = ("eunoe_scrub_passes_total", Kind::Counter, "1", ["group"], "Passes over all rows of a group's state that looked for broken rules");
+        RELOADS_FAILED: Counter<u64> = ("eunoe_reload_failures_total", Kind::Counter, "1", ["files"], "Looks at changed files (`certificates`, `issuer_keys`) that could not be used, one every 5 seconds while it lasts");
         SPANS_EXPORTED: Counter<u64> = ("eunoe_telemetry_spans_exported_total", Kind::Counter, "1", [], "Spans that the collector has taken");
         SPANS_DROPPED: Counter<u64> = ("eunoe_telemetry_spans_dropped_total", Kind::Counter, "1", [], "Spans that found no room in the queue, or that the collector did not take in time");
     }
@@ -109,6 +110,7 @@ metrics! {
         LEASE_LEFT = ("eunoe_key_lease_left_seconds", Kind::Gauge, "s", [], "How long the node may use its keys without hearing from the cluster again");
         OLDEST_FENCE = ("eunoe_oldest_fence_age_seconds", Kind::Gauge, "s", [], "Age of the oldest fence whose keys the current root still leads to; 0 without one");
         OLDEST_ROOT = ("eunoe_oldest_held_root_epoch", Kind::Gauge, "1", ["node"], "Oldest epoch whose root a node may still hold, as far as it has said");
+        CERTIFICATE_LEFT = ("eunoe_certificate_left_seconds", Kind::Gauge, "s", [], "How long the node's certificate in use, and those between it and the authority, are still good; negative when one is over");
         DRAINING = ("eunoe_draining", Kind::Gauge, "1", [], "1 while the node hands over and takes nothing new");
         SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients");
         KEYS = ("eunoe_keys_in_memory", Kind::Gauge, "1", [], "Keys in locked memory, of all caches");

@@ -84,7 +84,7 @@ fn names_say_kind_and_unit_and_are_unique() {
             other => other == "1" && unit != "seconds" && unit != "bytes",
         };
         assert!(expected, "{name} and {}", definition.unit);
-        let known = ["method", "code", "reason", "group", "invariant", "node"];
+        let known = ["method", "code", "reason", "group", "invariant", "node", "files"];
         assert!(
             definition.labels.iter().all(|label| known.contains(label)),
             "{name}"

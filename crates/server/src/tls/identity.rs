@@ -4,7 +4,7 @@
 //! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm, Role, TenantId};
@@ -123,6 +123,13 @@ pub enum IdentityError {
 /// The SHA-256 of a certificate's public key.
 pub fn spki_sha256(certificate: &[u8]) -> Result<SpkiHash, IdentityError> {
     Ok(Sha256::digest(parse(certificate)?.public_key().raw).into())
+}
+
+/// When a certificate ends. One that ended before 1970 counts as if it ended with its first second.
+pub(super) fn end(certificate: &[u8]) -> Result<SystemTime, IdentityError> {
+    let seconds = parse(certificate)?.validity().not_after.timestamp();
+    let after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    UNIX_EPOCH.checked_add(after).ok_or(IdentityError::Malformed)
 }
 
 /// Reads a client's certificate: `spiffe://<realm>/tenant/<name|*>/role/<role>`.
