@@ -24,7 +24,9 @@ mod row;
 pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
 pub use epoch::chunk_digest;
-pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
+pub use erasure_command::{
+    AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch, requester,
+};
 pub use erasure_query::{
     FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders, leaf_rows,
     missing_holders, pending_epoch, sweep_is_due,

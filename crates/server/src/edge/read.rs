@@ -8,7 +8,7 @@ use eunoe_core::data::{self, ParticipantKind};
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Fault, MessageId, Seq, TenantId, TimeMs, limits};
 
-use super::cache::Known;
+use super::cache::{Known, absent};
 use super::opening::SealedPage;
 use super::tokens::MessagesPage;
 use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, Reader};
@@ -166,12 +166,18 @@ impl Edge {
         purpose: &str,
     ) -> ApiResult<Arc<Known>> {
         let tenant = self.known_tenant(tenant).await?;
-        let id = self.resolve(&tenant, name).await?;
+        let id = self.resolve(&tenant, name).await.map_err(|error| match reader {
+            Reader::Tenant => error,
+            // The field must not tell a reference that nobody uses from one that is not for this person.
+            Reader::Participant(_) | Reader::Visitor(_) => ApiError {
+                field: error.field.as_ref().map(|_| "conversation".into()),
+                ..error
+            },
+        })?;
         self.barriers(&id).await?;
         let known = self.conversation(&tenant, &id, "conversation").await?;
         if !self.may_read(&tenant, reader, &id)? {
-            // As absent as somebody else's, and in the same words.
-            return Err(ApiError::not_found("conversation", "no such conversation"));
+            return Err(absent("conversation"));
         }
         known.purpose(purpose)?;
         Ok(known)
@@ -210,7 +216,7 @@ impl Edge {
         }
         self.inner.keys.barrier().await?;
         let id = self.inner.keys.known_conversation(tenant, &reference)?;
-        id.ok_or_else(|| ApiError::not_found("conversation.external_ref", "no such conversation"))
+        id.ok_or_else(|| absent("conversation.external_ref"))
     }
 }
 

@@ -272,6 +272,7 @@ impl Issuer {
         Ok(ClientIdentity {
             tenant,
             role,
+            by_token: true,
             subject,
             until,
         })
