@@ -73,7 +73,7 @@ impl Edge {
                 MessageRef::Id(message) => data::message_seq(view, &id, message)?,
             };
             seq.map_or(Ok(SealedPage::default()), |seq| {
-                read_page(view, &id, (seq, seq), false, 1)
+                read_page(view, &id, (seq, seq), false, Size::page(1))
             })
         })??;
         let message = self.open_page(&id, page)?.pop();
@@ -118,7 +118,7 @@ impl Edge {
             let page = if range.0 > range.1 {
                 SealedPage::default()
             } else {
-                read_page(view, &id, range, request.backward, request.size)?
+                read_page(view, &id, range, request.backward, Size::page(request.size))?
             };
             Ok::<_, Fault>((head, page))
         })??;
@@ -235,15 +235,33 @@ fn start_at(
     Ok(Seq(after.0 - 1))
 }
 
+/// How much is read at once. One message is, whatever its size.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// Messages at most.
+    pub(super) rows: usize,
+    /// Bytes of their rows at most.
+    pub(super) bytes: usize,
+}
+
+impl Size {
+    fn page(rows: usize) -> Self {
+        Self {
+            rows,
+            bytes: limits::PAGE_BYTES_MAX,
+        }
+    }
+}
+
 /// Messages of `[from, to]` with the rows that they refer to.
 pub(super) fn read_page(
     view: &dyn StateView,
     id: &ConversationId,
     range: (Seq, Seq),
     backward: bool,
-    rows_max: usize,
+    size: Size,
 ) -> Result<SealedPage, Fault> {
-    let messages = data::messages(view, id, range, backward, rows_max, limits::PAGE_BYTES_MAX)?;
+    let messages = data::messages(view, id, range, backward, size.rows, size.bytes)?;
     let mut page = SealedPage {
         messages,
         ..SealedPage::default()

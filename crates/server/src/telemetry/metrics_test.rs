@@ -46,7 +46,7 @@ fn the_documentation_has_exactly_these_metrics() {
 
 #[test]
 fn rules_for_prometheus_name_metrics_that_there_are() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus/rules.yml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus/eunoe.rules.yml");
     let text = fs::read_to_string(file).unwrap();
     let is_name = |byte: char| byte.is_ascii_alphanumeric() || byte == '_';
     let words = text

@@ -132,7 +132,12 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         request_id: "erasure-1".into(),
         ..nobody
     };
-    rows.absent("a subject with a tenant's request id", REQUEST, &own_id, "subject");
+    rows.absent(
+        "a subject with a tenant's request id",
+        REQUEST,
+        &own_id,
+        "subject",
+    );
     for role in ["operator", "auditor", "agent"] {
         rows.caller = world.certified(role);
         rows.refused(role, REQUEST, &erase(anna()), ROLE);
