@@ -12,6 +12,7 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod quorum;
 mod retiring;
 mod scrub;
 mod services;

@@ -13,7 +13,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Core, Doors, GRACE, NodeError, Shared};
+use super::{Core, Doors, GRACE, NodeError, Shared, quorum};
 use crate::admin::{self, HealthState};
 use crate::grpc::{self, Chat, Cluster, Erasures, Gate};
 use crate::peer::PeerServer;
@@ -116,6 +116,7 @@ pub(super) async fn clients(
     .add_service(chat)
     .add_service(erasures)
     .add_service(cluster);
+    shared.spawn(quorum::watch(Arc::clone(shared)));
     shared.health.set(HealthState::Serving);
     tracing::info!("the node serves");
     let draining = {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::NodeError;
 use super::custodian::Custodian;
+use super::quorum::Quorums;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::edge::Hub;
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) custodian: Arc<Custodian>,
     pub(super) health: Health,
     pub(super) faults: Faults,
+    pub(super) quorums: Quorums,
     groups: RwLock<Option<Arc<Groups>>>,
     draining: AtomicBool,
     failures: (mpsc::Sender<NodeError>, Mutex<mpsc::Receiver<NodeError>>),
@@ -75,6 +77,7 @@ impl Shared {
             custodian: Arc::new(Custodian::default()),
             health: Health::default(),
             faults: Faults::default(),
+            quorums: Quorums::default(),
             groups: RwLock::new(None),
             draining: AtomicBool::new(false),
             failures: (failed, Mutex::new(failures)),

@@ -112,7 +112,7 @@ metrics! {
         OLDEST_ROOT = ("eunoe_oldest_held_root_epoch", Kind::Gauge, "1", ["node"], "Oldest epoch whose root a node may still hold, as far as it has said");
         CERTIFICATE_LEFT = ("eunoe_certificate_left_seconds", Kind::Gauge, "s", [], "How long the node's certificate in use, and those between it and the authority, are still good; negative when one is over");
         DRAINING = ("eunoe_draining", Kind::Gauge, "1", [], "1 while the node hands over and takes nothing new");
-        SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients");
+        SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients, as `/readyz` says");
         KEYS = ("eunoe_keys_in_memory", Kind::Gauge, "1", [], "Keys in locked memory, of all caches");
         LOG_SYNCS = ("eunoe_log_syncs_total", Kind::Counter, "1", [], "Syncs of the Raft log's files, all groups together");
         LOG_BATCHES = ("eunoe_log_batches_total", Kind::Counter, "1", [], "Batches written to the Raft log");
@@ -121,6 +121,7 @@ metrics! {
         LOG_STALLED = ("eunoe_log_stalled_seconds", Kind::Gauge, "s", [], "How long the oldest write to the log has waited; the node ends at 20");
         GROUP_LEADER = ("eunoe_group_leader", Kind::Gauge, "1", ["group"], "1 if this node leads the group");
         GROUP_HAS_LEADER = ("eunoe_group_has_leader", Kind::Gauge, "1", ["group"], "1 if this node knows a leader of the group");
+        QUORUM_SILENCE = ("eunoe_group_quorum_silence_seconds", Kind::Gauge, "s", ["group"], "How long ago the group had a quorum as far as this node knows: a majority answered it as the leader, or it heard one");
         GROUP_TERM = ("eunoe_group_term", Kind::Gauge, "1", ["group"], "Raft term");
         GROUP_LAST_LOG = ("eunoe_group_last_log_index", Kind::Gauge, "1", ["group"], "Index of the last entry of the log");
         GROUP_APPLIED = ("eunoe_group_applied_index", Kind::Gauge, "1", ["group"], "Index of the last entry applied");
