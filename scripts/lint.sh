@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, clippy and the protocol's rules: all must be silent.
+# Format, clippy, the protocol's rules and the alerts: all must be silent.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
@@ -8,3 +8,8 @@ scripts/rocksdb.sh
 cargo fmt --all --check
 cargo clippy --locked --workspace --all-targets -- -D warnings
 scripts/buf.sh lint
+if command -v promtool >/dev/null; then
+    scripts/alerts.sh
+else
+    echo "promtool is not here (Debian: prometheus): the alerts are not tested"
+fi

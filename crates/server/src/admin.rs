@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -46,20 +46,25 @@ pub enum HealthState {
 
 /// The node's health, as the probes show it. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<watch::Sender<HealthState>>);
+pub struct Health {
+    state: Arc<watch::Sender<HealthState>>,
+    impaired: Arc<Mutex<Option<&'static str>>>,
+}
 
 impl Default for Health {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(HealthState::Starting(
-            "the process has begun",
-        ))))
+        let begun = HealthState::Starting("the process has begun");
+        Self {
+            state: Arc::new(watch::Sender::new(begun)),
+            impaired: Arc::default(),
+        }
     }
 }
 
 impl Health {
     /// Sets the state. After [`HealthState::Faulted`] nothing else counts.
     pub fn set(&self, state: HealthState) {
-        self.0.send_if_modified(|current| {
+        self.state.send_if_modified(|current| {
             let changes = *current != state && !matches!(current, HealthState::Faulted(_));
             if changes {
                 *current = state;
@@ -70,12 +75,24 @@ impl Health {
 
     /// The state now.
     pub fn get(&self) -> HealthState {
-        *self.0.borrow()
+        *self.state.borrow()
     }
 
     /// The state, to be waited on.
     pub fn watch(&self) -> watch::Receiver<HealthState> {
-        self.0.subscribe()
+        self.state.subscribe()
+    }
+
+    /// Says what keeps a node that serves from being of use, until it is said again; says whether that is something new. It
+    /// answers all the same, so that callers learn more than that it is gone.
+    pub fn impair(&self, why: Option<&'static str>) -> bool {
+        let mut impaired = self.impaired.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *impaired, why) != why
+    }
+
+    /// What keeps it from being of use.
+    pub fn impaired(&self) -> Option<&'static str> {
+        *self.impaired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,7 +148,7 @@ async fn readyz(State(health): State<Health>) -> Answer {
     match health.get() {
         HealthState::Starting(reason) | HealthState::Faulted(reason) => no(reason),
         HealthState::Draining => no("draining"),
-        HealthState::Serving => (StatusCode::OK, "ready"),
+        HealthState::Serving => health.impaired().map_or((StatusCode::OK, "ready"), no),
     }
 }
 

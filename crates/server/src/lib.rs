@@ -17,7 +17,7 @@ pub mod oidc;
 pub mod peer;
 pub mod placement;
 pub mod process;
-mod reload;
+pub mod reload;
 pub mod serve;
 pub mod surroundings;
 pub mod telemetry;

@@ -374,6 +374,23 @@ impl Cluster {
     ///
     /// If it does not.
     pub async fn metrics(&self, node: u64) -> String {
+        let (head, body) = self.probe(node, "/metrics").await;
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        body
+    }
+
+    /// Whether a node says that it is ready, and what it says.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    pub async fn readiness(&self, node: u64) -> (bool, String) {
+        let (head, body) = self.probe(node, "/readyz").await;
+        (head.starts_with("HTTP/1.0 200"), body)
+    }
+
+    /// Head and body of what a node's admin listener answers.
+    async fn probe(&self, node: u64, path: &str) -> (String, String) {
         let ready = files::ready(&self.dir());
         let mut of_ids = ready.ids.iter().zip(&ready.admin);
         let (_, address) = of_ids
@@ -381,15 +398,15 @@ impl Cluster {
             .expect("the cluster has this node");
         let mut connection = TcpStream::connect(address)
             .await
-            .expect("a node serves its metrics");
-        let request = b"GET /metrics HTTP/1.0\r\n\r\n";
-        connection.write_all(request).await.expect("a request is sent");
+            .expect("a node has its admin listener");
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let sent = connection.write_all(request.as_bytes()).await;
+        sent.expect("a request is sent");
         let mut answer = String::new();
         let read = connection.read_to_string(&mut answer).await;
         read.expect("the answer is text");
         let (head, body) = answer.split_once("\r\n\r\n").expect("the answer is HTTP");
-        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
-        body.to_owned()
+        (head.to_owned(), body.to_owned())
     }
 
     fn find_processes(&mut self) {

@@ -1,9 +1,9 @@
 //! A node alone; a node that is asked to end; a node that is asked for too much.
 
 use eunoe_client::types::{MessageInput, ParticipantKind};
-use eunoe_client::{ErrorCode, Retry, input};
+use eunoe_client::{Client, ClientError, ErrorCode, Retry, Tail, TailStart, input};
 use eunoe_tests::cluster::{Cluster, Setup, connect};
-use eunoe_tests::wait::{PATIENCE, until};
+use eunoe_tests::wait::{PATIENCE, until, until_true};
 use rustix::process::Signal;
 
 use crate::load::Load;
@@ -91,6 +91,76 @@ async fn leads(cluster: &Cluster, node: u64) -> Vec<u32> {
     };
     let led = status.groups.iter().filter(|group| group.leader == Some(node));
     led.map(|group| group.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_knows_no_majority_is_not_ready_until_it_does() {
+    let mut cluster = Cluster::start().await;
+    assert!(cluster.readiness(1).await.0);
+    for node in [2, 3] {
+        cluster.kill(node).await;
+    }
+    let why = until("a node alone is not ready", async || {
+        let (ready, why) = cluster.readiness(1).await;
+        (!ready).then_some(why)
+    })
+    .await;
+    assert!(why.contains("quorum") || why.contains("lease"), "{why}");
+    let metrics = cluster.metrics(1).await;
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("eunoe_serving") && line.ends_with(" 0"))
+    );
+    cluster.restart(&[2, 3]).await;
+    until_true("it is ready again", async || cluster.readiness(1).await.0).await;
+}
+
+/// A tail from the first message on, once that came.
+async fn tail(client: &Client, conversation: &str) -> Result<Tail, ClientError> {
+    let name = input::by_id(conversation);
+    let mut tail = client.tail(name, PURPOSE, TailStart::AfterSeq(0)).await?;
+    let first = tokio::time::timeout(PATIENCE, tail.next()).await;
+    first.expect("a tail tells").expect("it goes on")?;
+    Ok(tail)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_has_so_many_tails_and_gives_their_places_back() {
+    let cluster = Cluster::start_with(Setup {
+        nodes: 1,
+        limits: "tails_per_tenant = 2",
+        ..Setup::default()
+    })
+    .await;
+    let conversation = create(&cluster).await;
+    let patient = cluster.client_of(1, TENANT).await;
+    patient.append(message(&conversation, "text")).await.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        open.push(tail(&patient, &conversation).await.unwrap());
+    }
+    let mut context = cluster.context("platform", TENANT, Some(1));
+    // Shorter than the server asks to wait: the refusal is returned rather than waited out.
+    context.timeouts.call = std::time::Duration::from_millis(250);
+    let impatient = connect(context).await;
+    let refusal = tail(&impatient, &conversation).await.err().unwrap();
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (ErrorCode::ResourceExhausted, "CALLER_TAILS")
+    );
+    assert!(
+        matches!(refusal.retry, Retry::AfterMs(ms) if ms > 0),
+        "{refusal:?}"
+    );
+    // Another tenant's places are its own: it is told that there is no such conversation, and not that there is no place.
+    let other = cluster.client_of(1, "other").await;
+    assert_ne!(
+        tail(&other, &conversation).await.err().unwrap().reason,
+        "CALLER_TAILS"
+    );
+    open.pop();
+    tail(&patient, &conversation).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

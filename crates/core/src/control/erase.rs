@@ -3,7 +3,7 @@
 use eunoe_types::{ErasureId, Fault, Kid, LogPosition, TimeMs, limits};
 
 use super::apply::Answer;
-use super::erasure_command::RequestErasure;
+use super::erasure_command::{RequestErasure, are_two_people};
 use super::erasure_row::{
     ErasureRow, ErasureState, child_key, children_prefix, erasure_of_key, expand_key, fenced_key, kid_of,
 };
@@ -94,7 +94,8 @@ fn again(
     if known.mac != request.mac || known.tenant != request.tenant {
         return Ok(Err(Rejection::RequestIdReused));
     }
-    let is_second = known.state == ErasureState::Requested && known.requester != request.requester;
+    let is_second =
+        known.state == ErasureState::Requested && are_two_people(&known.requester, &request.requester);
     if is_second {
         match key_row(txn, &known.target)?.map(|key| key.state) {
             Some(KeyState::Active) => {}

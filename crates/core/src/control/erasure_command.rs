@@ -2,6 +2,22 @@
 
 use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, Kid, RequestMac, TimeMs};
 
+/// Set in the last byte of a requester that proved itself by a token.
+const BY_TOKEN: u8 = 1;
+
+/// Who asks for an erasure, as commands and rows have it: a MAC whose last bit says by what it was proved.
+pub fn requester(mac: RequestMac, by_token: bool) -> RequestMac {
+    let mut requester = mac;
+    requester.0[7] = requester.0[7] & !BY_TOKEN | u8::from(by_token);
+    requester
+}
+
+/// Whether they are two people. A certificate names nobody, so that whoever holds one may hold a token as well: one of each
+/// never are.
+pub(super) fn are_two_people(one: &RequestMac, other: &RequestMac) -> bool {
+    one != other && one.0[7] & BY_TOKEN == other.0[7] & BY_TOKEN
+}
+
 /// A request to erase what a key opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestErasure {
@@ -13,7 +29,7 @@ pub struct RequestErasure {
     pub tenant: Kid,
     /// MAC of what is asked for.
     pub mac: RequestMac,
-    /// MAC of who asks.
+    /// MAC of who asks, made by [`requester`].
     pub requester: RequestMac,
     /// Whether it takes two people.
     pub two_people: bool,

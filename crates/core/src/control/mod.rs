@@ -32,7 +32,7 @@ pub use epoch_command::{
     AttestDestroyed, BeginEpoch, Decommission, EpochChunk, EpochRowOf, LeaseOver, ShareEpoch, SwitchEpoch,
     VaultRolledBack, VerifyEpoch,
 };
-pub use erasure_command::RequestErasure;
+pub use erasure_command::{RequestErasure, requester};
 pub use erasure_query::{
     FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
     leaf_rows, missing_holders, pending_epoch, pending_root, roots, sweep_is_due,

@@ -130,6 +130,21 @@ impl GroupHandle {
         }
     }
 
+    /// How long ago the group had a quorum, as far as this node knows: for its leader, since a majority last answered; for
+    /// a node that hears a leader, no time; none if it knows no leader, or no majority has answered this one yet.
+    pub fn quorum_silence(&self) -> Option<Duration> {
+        let now = self.leadership();
+        if !now.is_leader {
+            return now.leader.map(|_| Duration::ZERO);
+        }
+        if now.members.voters == [self.inner.node] {
+            return Some(Duration::ZERO);
+        }
+        self.metrics()
+            .last_quorum_acked
+            .map(|at| openraft::Instant::elapsed(&*at))
+    }
+
     fn replication(&self, metrics: &Metrics) -> Vec<Replication> {
         let next = metrics.last_log_index.map_or(0, |last| last + 1);
         let others = metrics

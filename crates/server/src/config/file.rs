@@ -1,5 +1,6 @@
 //! The file as it is written; `mod.rs` has what it means.
 
+use crate::edge::TailLimits;
 use crate::hex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -99,6 +100,9 @@ struct LimitsFile {
     snapshot_log_bytes: Option<u64>,
     client_connections: Option<usize>,
     streams_per_connection: Option<u32>,
+    tails: Option<usize>,
+    tails_per_tenant: Option<usize>,
+    tails_per_person: Option<usize>,
 }
 
 fn default_data_groups() -> u32 {
@@ -225,6 +229,11 @@ impl LimitsFile {
             streams_per_connection: self
                 .streams_per_connection
                 .unwrap_or(default.streams_per_connection),
+            tails: TailLimits {
+                all: self.tails.unwrap_or(default.tails.all),
+                per_tenant: self.tails_per_tenant.unwrap_or(default.tails.per_tenant),
+                per_person: self.tails_per_person.unwrap_or(default.tails.per_person),
+            },
         }
     }
 }

@@ -19,6 +19,7 @@ pub use oidc::Oidc;
 pub use telemetry::{Collector, TelemetryConfig};
 pub use vault::VaultConfig;
 
+use crate::edge::TailLimits;
 use crate::tls::{PeerEntry, SpkiHash};
 
 /// Members that a file may name.
@@ -140,6 +141,8 @@ pub struct Limits {
     pub client_connections: usize,
     /// Requests and streams of one client connection at once.
     pub streams_per_connection: u32,
+    /// Tails at once. One that nobody reads keeps about 768 KiB.
+    pub tails: TailLimits,
 }
 
 impl Default for Limits {
@@ -151,6 +154,11 @@ impl Default for Limits {
             snapshot_log_bytes: raft.snapshot_log_bytes,
             client_connections: 4_096,
             streams_per_connection: 1_024,
+            tails: TailLimits {
+                all: 4_096,
+                per_tenant: 2_048,
+                per_person: 32,
+            },
         }
     }
 }
@@ -285,7 +293,15 @@ impl Limits {
         between(
             (1..=1 << 16).contains(&self.streams_per_connection),
             "limits.streams_per_connection",
-        )
+        )?;
+        let TailLimits {
+            all,
+            per_tenant,
+            per_person,
+        } = self.tails;
+        between((1..=1 << 20).contains(&all), "limits.tails")?;
+        between((1..=1 << 20).contains(&per_tenant), "limits.tails_per_tenant")?;
+        between((1..=1 << 20).contains(&per_person), "limits.tails_per_person")
     }
 }
 

@@ -73,7 +73,7 @@ fn a_good_file_is_read_whole() {
 #[test]
 fn settings_that_are_given_replace_the_defaults() {
     let text = format!(
-        "{GOOD}\n[placement]\npolicy = \"EEA\"\n[log]\nlevel = \"debug\"\n[limits]\nsnapshot_log_bytes = 1048576\n"
+        "{GOOD}\n[placement]\npolicy = \"EEA\"\n[log]\nlevel = \"debug\"\n[limits]\nsnapshot_log_bytes = 1048576\ntails_per_person = 3\n"
     );
     let config = Config::parse(&text).unwrap();
     assert_eq!(config.log.level, tracing::level_filters::LevelFilter::DEBUG);
@@ -82,6 +82,10 @@ fn settings_that_are_given_replace_the_defaults() {
         config.limits,
         Limits {
             snapshot_log_bytes: 1 << 20,
+            tails: TailLimits {
+                per_person: 3,
+                ..Limits::default().tails
+            },
             ..Limits::default()
         }
     );
@@ -123,6 +127,11 @@ fn an_error_names_the_field() {
             "fr/par/par1",
             "eu/par/par1",
             "members[1].site must begin with the code of a country (ISO 3166-1, lower case): the name of a region is none",
+        ),
+        (
+            "[tls]",
+            "[limits]\ntails = 0\n[tls]",
+            "limits.tails is out of range",
         ),
         (
             "[tls]",

@@ -113,6 +113,11 @@ impl Cache {
     }
 }
 
+/// What is told of a conversation that is not there, or not for the caller: one must not be told from the other.
+pub(super) fn absent(field: &'static str) -> ApiError {
+    ApiError::not_found(field, "no such conversation")
+}
+
 impl Edge {
     /// A conversation of `tenant`.
     pub(super) async fn conversation(
@@ -128,7 +133,7 @@ impl Edge {
         // Whose it is stays unsaid: somebody else's conversation is as absent as none.
         known
             .filter(|known| known.tenant == tenant.key().kid())
-            .ok_or_else(|| ApiError::not_found(field, "no such conversation"))
+            .ok_or_else(|| absent(field))
     }
 
     async fn load(&self, id: &ConversationId) -> ApiResult<Option<Arc<Known>>> {

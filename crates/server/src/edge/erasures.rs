@@ -17,6 +17,7 @@ use super::{ApiError, ApiResult, ConversationName, Edge};
 use crate::groups::news;
 use crate::surroundings;
 use crate::telemetry::{self, metrics};
+use crate::tls::Asker;
 
 /// Nodes that are well apply a fence in this time; the answer does not wait longer for the others, and does not need
 /// them: their reads pass the control barrier.
@@ -48,8 +49,11 @@ pub struct ErasureRequest {
     pub urgent: bool,
     /// Whether the caller may be the first to ask: for a tenant that takes a dpo.
     pub may_begin: bool,
+    /// Whether the request id is among this person's own, else among the tenant's: a person who asks for its own erasure
+    /// must neither take an id that somebody else needs nor learn that somebody took one.
+    pub own_ids: bool,
     /// Who asks: tells two people apart.
-    pub person: String,
+    pub person: Asker,
 }
 
 /// Whose erasures somebody sees.
@@ -60,7 +64,7 @@ pub enum ErasureViewer {
     /// Any of the tenant.
     Any,
     /// Those that this person asked for.
-    Requester(String),
+    Requester(Asker),
 }
 
 /// An erasure and how far it is.
@@ -321,6 +325,7 @@ fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, 
     let lookup = tenant.lookup();
     let id = match request.request_id.as_str() {
         "" => ErasureId(random_id()?),
+        request_id if request.own_ids => ErasureId(own_id(tenant, &request.person, request_id)),
         request_id => ErasureId(lookup.message_id(request_id.as_bytes()).0),
     };
     let (kind, name): (&[u8], &[u8]) = match &request.target {
@@ -333,10 +338,21 @@ fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, 
     Ok((id, lookup.body_mac(eunoe_types::MessageId(id.0), parts)))
 }
 
-/// MAC of who asks for an erasure: the same person gives another one for another erasure.
-fn requester(tenant: &Tenant, id: &ErasureId, person: &str) -> RequestMac {
+/// The id of a request whose id is among a person's own. Request ids are text, which never has the byte that this begins
+/// with: it is no id of the tenant's.
+fn own_id(tenant: &Tenant, person: &Asker, request_id: &str) -> [u8; 16] {
     let lookup = tenant.lookup();
-    lookup.body_mac(lookup.message_id(id.as_bytes()), [person.as_bytes()])
+    let owner = lookup.message_id(&[&[0xff], person.name.as_bytes()].concat()).0;
+    lookup
+        .message_id(&[&[0xff; 2][..], &owner, request_id.as_bytes()].concat())
+        .0
+}
+
+/// MAC of who asks for an erasure: the same person gives another one for another erasure.
+fn requester(tenant: &Tenant, id: &ErasureId, person: &Asker) -> RequestMac {
+    let lookup = tenant.lookup();
+    let mac = lookup.body_mac(lookup.message_id(id.as_bytes()), [person.name.as_bytes()]);
+    control::requester(mac, person.by_token)
 }
 
 fn refused(rejection: Rejection) -> ApiError {

@@ -12,6 +12,8 @@ pub(crate) mod fuzzing;
 mod guard;
 mod hub;
 mod opening;
+mod outbox;
+mod places;
 mod quota;
 mod read;
 mod sequence;
@@ -32,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::places::TailPlaces;
 use crate::groups::{Groups, Submitted};
 use crate::keys::{self, Keys};
 use crate::peer::Peers;
@@ -45,6 +48,7 @@ pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
 pub use error::{ApiError, ApiResult};
 pub use hub::{Hub, TypingNotice};
 pub use opening::{MessageView, Opened, PartView, ParticipantView};
+pub use places::TailLimits;
 pub use quota::Quota;
 pub use read::{MessagePage, MessageRef, PageRequest, PageStart};
 pub use sequence::Sequencer;
@@ -99,6 +103,7 @@ struct Inner {
     peers: Peers,
     hub: Arc<Hub>,
     quota: Quota,
+    tails: Arc<TailPlaces>,
     cache: cache::Cache,
     incarnation: OnceLock<Incarnation>,
     /// Room for typing notices on their way to other nodes.
@@ -114,6 +119,7 @@ impl Edge {
         peers: Peers,
         hub: Arc<Hub>,
         quota: Quota,
+        tails: TailLimits,
         stopping: CancellationToken,
     ) -> Self {
         let inner = Inner {
@@ -122,6 +128,7 @@ impl Edge {
             peers,
             hub,
             quota,
+            tails: Arc::new(TailPlaces::new(tails)),
             cache: cache::Cache::new(),
             incarnation: OnceLock::new(),
             relays: Arc::new(Semaphore::new(RELAYS_MAX)),

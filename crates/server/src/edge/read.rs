@@ -8,7 +8,7 @@ use eunoe_core::data::{self, ParticipantKind};
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Fault, MessageId, Seq, TenantId, TimeMs, limits};
 
-use super::cache::Known;
+use super::cache::{Known, absent};
 use super::opening::SealedPage;
 use super::tokens::MessagesPage;
 use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, Reader};
@@ -73,7 +73,7 @@ impl Edge {
                 MessageRef::Id(message) => data::message_seq(view, &id, message)?,
             };
             seq.map_or(Ok(SealedPage::default()), |seq| {
-                read_page(view, &id, (seq, seq), false, 1)
+                read_page(view, &id, (seq, seq), false, Size::page(1))
             })
         })??;
         let message = self.open_page(&id, page)?.pop();
@@ -118,7 +118,7 @@ impl Edge {
             let page = if range.0 > range.1 {
                 SealedPage::default()
             } else {
-                read_page(view, &id, range, request.backward, request.size)?
+                read_page(view, &id, range, request.backward, Size::page(request.size))?
             };
             Ok::<_, Fault>((head, page))
         })??;
@@ -166,12 +166,18 @@ impl Edge {
         purpose: &str,
     ) -> ApiResult<Arc<Known>> {
         let tenant = self.known_tenant(tenant).await?;
-        let id = self.resolve(&tenant, name).await?;
+        let id = self.resolve(&tenant, name).await.map_err(|error| match reader {
+            Reader::Tenant => error,
+            // The field must not tell a reference that nobody uses from one that is not for this person.
+            Reader::Participant(_) | Reader::Visitor(_) => ApiError {
+                field: error.field.as_ref().map(|_| "conversation".into()),
+                ..error
+            },
+        })?;
         self.barriers(&id).await?;
         let known = self.conversation(&tenant, &id, "conversation").await?;
         if !self.may_read(&tenant, reader, &id)? {
-            // As absent as somebody else's, and in the same words.
-            return Err(ApiError::not_found("conversation", "no such conversation"));
+            return Err(absent("conversation"));
         }
         known.purpose(purpose)?;
         Ok(known)
@@ -210,7 +216,7 @@ impl Edge {
         }
         self.inner.keys.barrier().await?;
         let id = self.inner.keys.known_conversation(tenant, &reference)?;
-        id.ok_or_else(|| ApiError::not_found("conversation.external_ref", "no such conversation"))
+        id.ok_or_else(|| absent("conversation.external_ref"))
     }
 }
 
@@ -229,15 +235,33 @@ fn start_at(
     Ok(Seq(after.0 - 1))
 }
 
+/// How much is read at once. One message is, whatever its size.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    /// Messages at most.
+    pub(super) rows: usize,
+    /// Bytes of their rows at most.
+    pub(super) bytes: usize,
+}
+
+impl Size {
+    fn page(rows: usize) -> Self {
+        Self {
+            rows,
+            bytes: limits::PAGE_BYTES_MAX,
+        }
+    }
+}
+
 /// Messages of `[from, to]` with the rows that they refer to.
 pub(super) fn read_page(
     view: &dyn StateView,
     id: &ConversationId,
     range: (Seq, Seq),
     backward: bool,
-    rows_max: usize,
+    size: Size,
 ) -> Result<SealedPage, Fault> {
-    let messages = data::messages(view, id, range, backward, rows_max, limits::PAGE_BYTES_MAX)?;
+    let messages = data::messages(view, id, range, backward, size.rows, size.bytes)?;
     let mut page = SealedPage {
         messages,
         ..SealedPage::default()

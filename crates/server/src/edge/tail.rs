@@ -1,25 +1,29 @@
 //! Tails: what comes after a position, each message once and in order, from this node's applied state. A tail that
 //! ends is resumed from its last position, on any node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::data::{self, ConversationState};
+use eunoe_core::data::{self, ConversationState, MessageRow};
 use eunoe_types::{ConversationId, Fault, Seq, TenantId, TimeMs};
-use tokio::sync::{broadcast, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
-
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt as _};
+use tokio::sync::broadcast;
 
 use super::guard::ErasureGuard;
 use super::hub::Listener;
 use super::opening::{ParticipantView, SealedPage};
-use super::read::read_page;
+use super::outbox::{Gone, Outbox, outbox};
+use super::places::TailPlace;
+use super::read::{Size, read_page};
 use super::{ApiError, ApiResult, ConversationName, Edge, MessageView, Position, Reader, TypingNotice};
 
-/// Messages read at a time.
-const PAGE: usize = 128;
-/// Events that wait for a slow caller; then the tail waits as well.
-const BUFFER: usize = 64;
+/// What is read and opened at a time: a tail that waits for its caller keeps the rest of it.
+const RUN: Size = Size {
+    rows: 128,
+    bytes: 128 * 1024,
+};
+/// Bytes of a message's frame in memory, beside its content.
+const FRAME_BYTES: usize = 256;
 /// Silence after which a sign of life is sent.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -59,7 +63,9 @@ struct Tail {
     /// Something was erased between the position that the tail began at and the tail.
     missed_erasure: bool,
     guard: ErasureGuard,
-    out: mpsc::Sender<TailItem>,
+    out: Arc<Outbox<TailItem>>,
+    /// Also held by the stream, which may outlast the tail with what waits in it.
+    _place: Arc<TailPlace>,
 }
 
 /// Why a tail ended without an error: the caller went, or nothing comes any more.
@@ -75,6 +81,7 @@ impl Edge {
         purpose: &str,
         start: TailStart,
     ) -> ApiResult<BoxStream<'static, TailItem>> {
+        let place = Arc::new(self.inner.tails.take(tenant, reader)?);
         let known = self.readable(tenant, reader, name, purpose).await?;
         let id = known.id;
         let listener = self.inner.hub.listen(id);
@@ -100,7 +107,7 @@ impl Edge {
                 resumed.seq
             }
         };
-        let (out, events) = mpsc::channel(BUFFER);
+        let (out, events) = outbox();
         let guard = ErasureGuard::new(self.clone(), known)?;
         let missed = match position {
             Some(at) => guard.erased_after(at.control_index)?,
@@ -113,10 +120,15 @@ impl Edge {
             last,
             missed_erasure: missed,
             guard: guard.clone(),
-            out,
+            out: Arc::new(out),
+            _place: Arc::clone(&place),
         };
         tokio::spawn(tail.run());
-        Ok(guard.watch_over(ReceiverStream::new(events)))
+        let held = events.map(move |event| {
+            let _until_the_stream_ends = &place;
+            event
+        });
+        Ok(guard.watch_over(held))
     }
 
     fn resume(&self, token: &str, head: Seq) -> ApiResult<Position> {
@@ -135,7 +147,7 @@ impl Edge {
 impl Tail {
     async fn run(mut self) {
         let stopping = self.edge.inner.stopping.clone();
-        let out = self.out.clone();
+        let out = Arc::clone(&self.out);
         let ended = tokio::select! {
             biased;
             ended = self.follow() => ended,
@@ -143,7 +155,7 @@ impl Tail {
         };
         if let Err(error) = ended {
             // A caller that is gone needs no reason.
-            let _gone = out.send(Err(error)).await;
+            let _gone = out.send(Err(error), 0).await;
         }
     }
 
@@ -173,7 +185,7 @@ impl Tail {
                     return Ok::<_, Fault>((SealedPage::default(), None));
                 };
                 let page = match head.last_seq >= from {
-                    true => read_page(view, &id, (from, head.last_seq), false, PAGE)?,
+                    true => read_page(view, &id, (from, head.last_seq), false, RUN)?,
                     false => SealedPage::default(),
                 };
                 Ok((page, closed_since(head.state)))
@@ -189,9 +201,11 @@ impl Tail {
             }
             // Before anything is opened: rules that are in effect now count for it.
             self.edge.inner.keys.barrier().await?;
-            for message in self.edge.open_page(&id, page)? {
+            let sizes: Vec<usize> = page.messages.iter().map(|(_, row)| size(row)).collect();
+            for (message, bytes) in self.edge.open_page(&id, page)?.into_iter().zip(sizes) {
                 self.last = message.seq;
-                if let Some(ended) = self.send(TailEvent::Message(Box::new(message))).await? {
+                let event = TailEvent::Message(Box::new(message));
+                if let Some(ended) = self.send_sized(event, bytes).await? {
                     return Ok(Some(ended));
                 }
             }
@@ -233,9 +247,20 @@ impl Tail {
     }
 
     async fn send(&self, event: TailEvent) -> ApiResult<Option<Ended>> {
-        let position = self.edge.position(self.last)?;
-        Ok(self.out.send(Ok((event, position))).await.err().map(|_| Ended))
+        self.send_sized(event, 0).await
     }
+
+    async fn send_sized(&self, event: TailEvent, bytes: usize) -> ApiResult<Option<Ended>> {
+        let position = self.edge.position(self.last)?;
+        let sent = self.out.send(Ok((event, position)), bytes).await;
+        Ok(sent.err().map(|Gone| Ended))
+    }
+}
+
+/// Bytes that a message takes when it is opened, at most: its content is not longer than its envelopes.
+fn size(row: &MessageRow) -> usize {
+    let sections = row.sections.iter().map(|section| section.envelope.len());
+    FRAME_BYTES + sections.sum::<usize>()
 }
 
 fn closed_since(state: ConversationState) -> Option<TimeMs> {

@@ -6,14 +6,17 @@ use eunoe_core::control::{self, NodeState};
 use eunoe_core::data;
 use eunoe_types::{ConversationId, TenantId};
 
-use super::{ApiError, ApiResult, BARRIER_TIMEOUT, Edge, Person, TypingNotice};
+use super::cache::absent;
+use super::{ApiError, ApiResult, BARRIER_TIMEOUT, Edge, Person, Reader, TypingNotice};
 
 impl Edge {
-    /// Tells the tails of a conversation that one of its participants types, or stopped.
+    /// Tells the tails of a conversation that one of its participants types, or stopped. To a person who does not take part
+    /// there is no such conversation.
     pub async fn typing(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
+        reader: &Reader,
         person: &Person,
         active: bool,
     ) -> ApiResult<()> {
@@ -35,8 +38,11 @@ impl Edge {
             }
             None => None,
         };
-        let participant = number
-            .ok_or_else(|| ApiError::invalid("participant.subject", "must take part in the conversation"))?;
+        let participant = number.ok_or_else(|| match reader {
+            Reader::Tenant => ApiError::invalid("participant.subject", "must take part in the conversation"),
+            // As absent as one that is not there, and in the same words.
+            Reader::Participant(_) | Reader::Visitor(_) => absent("conversation_id"),
+        })?;
         self.relay(id, TypingNotice { participant, active })
     }
 

@@ -231,6 +231,7 @@ mod tests {
         let identity = |role, subject: Option<String>| ClientIdentity {
             tenant: TenantScope::Any,
             role,
+            by_token: subject.is_some(),
             subject,
             until: None,
         };

@@ -207,7 +207,9 @@ impl Chat {
         let id = input::conversation_id("conversation_id", &request.conversation_id)?;
         let person = input::person("participant", request.participant)?;
         auth::only_self(&reader, "participant.subject", &person.subject)?;
-        self.edge.typing(&tenant, &id, &person, request.active).await?;
+        self.edge
+            .typing(&tenant, &id, &reader, &person, request.active)
+            .await?;
         Ok(proto::TypingResponse {})
     }
 }

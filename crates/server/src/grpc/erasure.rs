@@ -169,12 +169,17 @@ pub(super) fn erasure_request(
     };
     check_target(caller, &target)?;
     let is_tenant = matches!(target, ErasureTarget::Tenant);
+    if is_tenant && caller.by_token && caller.subject.is_none() {
+        let message = "a tenant's erasure takes people: the token must name one";
+        return Err(ApiError::new(ErrorCode::PermissionDenied, "SUBJECT", message));
+    }
     Ok(ErasureRequest {
         target,
         request_id: request.request_id,
         reason: u8::try_from(i32::from(reason)).unwrap_or_default(),
         urgent: request.urgent,
         may_begin: caller.role == Role::Dpo || !is_tenant,
+        own_ids: caller.role == Role::Subject,
         person: caller.person(),
     })
 }

@@ -74,6 +74,7 @@ fn caller(role: Role) -> ClientIdentity {
     ClientIdentity {
         tenant: TenantScope::Any,
         role,
+        by_token: true,
         subject: Some("visitor/1".to_owned()),
         until: None,
     }

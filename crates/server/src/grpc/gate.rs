@@ -181,6 +181,7 @@ mod tests {
         ClientIdentity {
             tenant,
             role,
+            by_token: false,
             subject: None,
             until: None,
         }

@@ -182,7 +182,8 @@ impl Core {
         let keys = Keys::new(Arc::clone(&shared.keyring), Arc::clone(&groups), &self.tasks);
         let quota = Quota::new(NonZeroU32::new(shared.config.limits.tenant_messages_per_second));
         let (peers, hub) = (shared.peers.clone(), Arc::clone(&shared.hub));
-        Ok(Edge::new(groups, keys, peers, hub, quota, stopping))
+        let tails = shared.config.limits.tails;
+        Ok(Edge::new(groups, keys, peers, hub, quota, tails, stopping))
     }
 
     /// Ends when the node must not go on.

@@ -7,6 +7,7 @@ use eunoe_core::control::{self, KeyState, RootRow};
 use eunoe_raft::GroupStatus;
 use eunoe_store::{LogStats, SegmentLog};
 use eunoe_types::{Fault, GroupId, TimeMs};
+use tokio::time::Instant;
 
 use super::Shared;
 use crate::admin::HealthState;
@@ -58,7 +59,7 @@ pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
         observed.set(f64::from(u8::from(draining)), &[]);
     });
     of_node(shared, &metrics::SERVING, |shared, observed| {
-        let serving = shared.health.get() == HealthState::Serving;
+        let serving = shared.health.get() == HealthState::Serving && shared.health.impaired().is_none();
         observed.set(f64::from(u8::from(serving)), &[]);
     });
     of_node(shared, &metrics::KEYS, |shared, observed| {
@@ -85,6 +86,11 @@ pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
     });
     of_groups(shared, &metrics::GROUP_LOG_BYTES, |group| {
         Some(group.live_log_bytes)
+    });
+    of_node(shared, &metrics::QUORUM_SILENCE, |shared, observed| {
+        for (group, silence) in shared.quorums.silences(Instant::now()) {
+            observed.set(silence.as_secs_f64(), &[Attribute::Group(group)]);
+        }
     });
     of_node(shared, &metrics::GROUP_LAG, |shared, observed| {
         for group in statuses(shared) {

@@ -13,6 +13,7 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod quorum;
 mod refreshing;
 mod retiring;
 mod scrub;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use eunoe_proto::DESCRIPTORS;
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
@@ -12,12 +13,13 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Core, Doors, GRACE, NodeError, Shared};
+use super::{Core, Doors, GRACE, NodeError, Shared, quorum};
 use crate::admin::{self, HealthState};
 use crate::grpc::{self, Chat, Cluster, Erasures, Gate};
 use crate::peer::PeerServer;
 use crate::reload;
 use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
+use crate::telemetry::{metrics, observe};
 use crate::tls::{Acceptor, HandshakeLimits};
 
 type Service = BoxFuture<'static, Result<(), NodeError>>;
@@ -40,13 +42,17 @@ pub(super) async fn admin(shared: &Arc<Shared>, stop: &CancellationToken) -> Res
     Ok(served.boxed())
 }
 
-/// Follows the files that platforms replace while the node runs.
+/// Follows the files that platforms replace while the node runs, and shows how long the certificate is good.
 fn follow_files(shared: &Shared, doors: &Doors) {
     let material = doors.material.clone();
+    let shown = material.clone();
+    observe(&metrics::CERTIFICATE_LEFT, move |observed| {
+        observed.set(shown.seconds_left(SystemTime::now()), &[]);
+    });
     let certificates = reload::follow("certificates", move || material.reload());
     shared.spawn(certificates.map(Ok));
     if let Some(issuer) = doors.issuer.clone() {
-        let keys = reload::follow("keys of the issuer", move || issuer.reload());
+        let keys = reload::follow("issuer_keys", move || issuer.reload());
         shared.spawn(keys.map(Ok));
     }
 }
@@ -110,6 +116,7 @@ pub(super) async fn clients(
     .add_service(chat)
     .add_service(erasures)
     .add_service(cluster);
+    shared.spawn(quorum::watch(Arc::clone(shared)));
     shared.health.set(HealthState::Serving);
     tracing::info!("the node serves");
     let draining = {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::NodeError;
 use super::custodian::Custodian;
 use super::dark::Granted;
+use super::quorum::Quorums;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::edge::Hub;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) custodian: Arc<Custodian>,
     pub(super) health: Health,
     pub(super) faults: Faults,
+    pub(super) quorums: Quorums,
     groups: RwLock<Option<Arc<Groups>>>,
     draining: AtomicBool,
     keeps_share: AtomicBool,
@@ -78,6 +80,7 @@ impl Shared {
             custodian: Arc::new(Custodian::default()),
             health: Health::default(),
             faults: Faults::default(),
+            quorums: Quorums::default(),
             groups: RwLock::new(None),
             draining: AtomicBool::new(false),
             keeps_share: AtomicBool::new(false),

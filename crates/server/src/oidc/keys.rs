@@ -24,9 +24,12 @@ pub enum KeySetError {
     /// Two keys have one id: which of them counts must never be a question.
     #[error("two of its keys have the same id")]
     SameId,
-    /// It has no key that could be used.
+    /// It has keys, and none that could be used.
     #[error("it has no key for RS256, PS256, ES256 or EdDSA with an id")]
     NoKey,
+    /// Nothing of it could be used for too long.
+    #[error("it could not be used for an hour: no token is taken until it can")]
+    Overdue,
 }
 
 /// A key and what it may be used with.
@@ -44,12 +47,14 @@ struct SetFile {
     keys: Vec<serde_json::Value>,
 }
 
-/// Reads a set. Keys for other uses or algorithms are left out: issuers publish what they like.
+/// Reads a set. Keys for other uses or algorithms are left out: issuers publish what they like. A set without any key is
+/// how an issuer, or an operator in its place, says that nobody is to be trusted.
 pub(super) fn parse(json: &[u8]) -> Result<KeySet, KeySetError> {
     let file: SetFile = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
     if file.keys.len() > KEYS_MAX {
         return Err(KeySetError::TooMany);
     }
+    let empty = file.keys.is_empty();
     let mut set = KeySet::new();
     for value in file.keys {
         let Some((id, key)) = serde_json::from_value(value).ok().and_then(usable) else {
@@ -59,7 +64,7 @@ pub(super) fn parse(json: &[u8]) -> Result<KeySet, KeySetError> {
             return Err(KeySetError::SameId);
         }
     }
-    if set.is_empty() {
+    if set.is_empty() && !empty {
         Err(KeySetError::NoKey)
     } else {
         Ok(set)

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use eunoe_types::{ErrorCode, Role, TenantId, limits};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -23,9 +23,14 @@ use keys::{Key, KeySet};
 
 use crate::config::Oidc;
 use crate::edge::ApiError;
+use crate::reload::Look;
 use crate::tls::{ClientIdentity, TenantScope};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
+/// So long keys are trusted after their file was last seen good: a file that is missing or torn is a fault of the platform, and
+/// people need time to see the alarm and repair it before everybody is locked out; a file that was deleted because a key was
+/// stolen must come to an end all the same. Whoever wants that end at once writes a set without keys.
+const KEEP: Duration = Duration::from_hours(1);
 
 /// The issuer's keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,15 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 pub struct IssuerError {
     path: PathBuf,
     error: KeySetError,
+}
+
+impl IssuerError {
+    fn of(config: &Oidc, error: KeySetError) -> Self {
+        Self {
+            path: config.jwks_file.clone(),
+            error,
+        }
+    }
 }
 
 /// Why a token names nobody. Nothing of the token is repeated.
@@ -97,44 +111,111 @@ pub struct Issuer {
 
 struct Inner {
     config: Oidc,
-    keys: RwLock<Arc<KeySet>>,
-    /// The file as it was looked at last, good or bad: a bad one is told once.
-    seen: Mutex<Option<[u8; 32]>>,
+    trusted: RwLock<Trusted>,
+    /// The file as it was looked at last: a bad one is told once.
+    seen: Mutex<Seen>,
+}
+
+struct Trusted {
+    keys: Arc<KeySet>,
+    /// When the file was last seen good.
+    seen: Instant,
+}
+
+impl Trusted {
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.seen) > KEEP
+    }
+}
+
+struct Seen {
+    digest: Option<[u8; 32]>,
+    good: bool,
 }
 
 impl Issuer {
-    /// Reads the issuer's keys.
+    /// Reads the issuer's keys. A set without keys is taken: nobody is trusted then.
     pub fn load(config: &Oidc) -> Result<Self, IssuerError> {
+        Self::load_at(config, Instant::now())
+    }
+
+    fn load_at(config: &Oidc, now: Instant) -> Result<Self, IssuerError> {
         let file = read(&config.jwks_file);
-        let keys = parse(file.as_deref(), &config.jwks_file)?;
+        let keys = parse(file.as_deref()).map_err(|error| IssuerError::of(config, error))?;
+        if keys.is_empty() {
+            tracing::warn!("the issuer's key set is empty: no token is taken");
+        }
         let inner = Inner {
             config: config.clone(),
-            keys: RwLock::new(Arc::new(keys)),
-            seen: Mutex::new(file.map(|bytes| Sha256::digest(bytes).into())),
+            trusted: RwLock::new(Trusted {
+                keys: Arc::new(keys),
+                seen: now,
+            }),
+            seen: Mutex::new(Seen {
+                digest: digest(file.as_deref()),
+                good: true,
+            }),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 
-    /// Reads the keys again if the file changed since it was last looked at; says whether there is something new.
-    /// When it cannot be used the keys from before stay, and the error comes once. It blocks on the disk.
-    pub fn reload(&self) -> Result<bool, IssuerError> {
-        let path = &self.inner.config.jwks_file;
-        let file = read(path);
-        let now = file.as_ref().map(|bytes| Sha256::digest(bytes).into());
+    /// Reads the keys again if the file changed since it was last looked at. It blocks on the disk.
+    ///
+    /// What a well-formed set does not name is not trusted from now on, even if it names nothing that can be used. When
+    /// there is no such set, the keys from before count for another hour at most. The error comes once for the same contents,
+    /// and once more when that hour is over.
+    pub fn reload(&self) -> Result<Look, IssuerError> {
+        self.reload_at(Instant::now())
+    }
+
+    fn reload_at(&self, now: Instant) -> Result<Look, IssuerError> {
+        let refused = |error| Err(IssuerError::of(&self.inner.config, error));
+        let file = read(&self.inner.config.jwks_file);
         let mut seen = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == now {
-            return Ok(false);
+        let mut trusted = self.inner.trusted.write().unwrap_or_else(PoisonError::into_inner);
+        let digest = digest(file.as_deref());
+        if seen.digest == digest && seen.good {
+            trusted.seen = now;
+            return Ok(Look::Same);
         }
-        *seen = now;
-        let keys = Arc::new(parse(file.as_deref(), path)?);
-        *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        Ok(true)
+        if seen.digest == digest {
+            if trusted.is_over(now) && !trusted.keys.is_empty() {
+                trusted.keys = Arc::default();
+                return refused(KeySetError::Overdue);
+            }
+            return Ok(Look::StillBad);
+        }
+        let parsed = parse(file.as_deref());
+        *seen = Seen {
+            digest,
+            good: parsed.is_ok(),
+        };
+        match parsed {
+            Ok(keys) => {
+                if keys.is_empty() {
+                    tracing::warn!("the issuer's key set is empty now: no token is taken");
+                }
+                let keys = Arc::new(keys);
+                *trusted = Trusted { keys, seen: now };
+                Ok(Look::New)
+            }
+            Err(error) => {
+                if error == KeySetError::NoKey {
+                    trusted.keys = Arc::default();
+                }
+                refused(error)
+            }
+        }
     }
 
     /// Who a token names, now.
     pub fn verify(&self, token: &str) -> Result<ClientIdentity, TokenError> {
+        self.verify_at(token, Instant::now())
+    }
+
+    fn verify_at(&self, token: &str, now: Instant) -> Result<ClientIdentity, TokenError> {
         let config = &self.inner.config;
         if token.len() > config.token_bytes_max {
             return Err(TokenError::Malformed);
@@ -145,7 +226,7 @@ impl Issuer {
             return Err(TokenError::Malformed);
         }
         let id = header.kid.ok_or(TokenError::Malformed)?;
-        let Key { algorithms, key } = self.keys().get(&id).cloned().ok_or(TokenError::Signature)?;
+        let Key { algorithms, key } = self.keys(now).get(&id).cloned().ok_or(TokenError::Signature)?;
         let mut validation = Validation::new(header.alg);
         validation.algorithms = algorithms;
         validation.leeway = config.leeway_seconds;
@@ -157,8 +238,14 @@ impl Issuer {
         self.identity(&token.claims)
     }
 
-    fn keys(&self) -> Arc<KeySet> {
-        Arc::clone(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
+    /// The keys that count now. Their age is looked at here too: a disk that hangs keeps `reload` from it.
+    fn keys(&self, now: Instant) -> Arc<KeySet> {
+        let trusted = self.inner.trusted.read().unwrap_or_else(PoisonError::into_inner);
+        if trusted.is_over(now) {
+            Arc::default()
+        } else {
+            Arc::clone(&trusted.keys)
+        }
     }
 
     fn identity(&self, claims: &Map<String, Value>) -> Result<ClientIdentity, TokenError> {
@@ -185,6 +272,7 @@ impl Issuer {
         Ok(ClientIdentity {
             tenant,
             role,
+            by_token: true,
             subject,
             until,
         })
@@ -213,12 +301,12 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     (bytes.len() as u64 <= FILE_BYTES_MAX).then_some(bytes)
 }
 
-fn parse(file: Option<&[u8]>, path: &Path) -> Result<KeySet, IssuerError> {
-    let keys = file.ok_or(KeySetError::Unreadable).and_then(keys::parse);
-    keys.map_err(|error| IssuerError {
-        path: path.to_owned(),
-        error,
-    })
+fn digest(file: Option<&[u8]>) -> Option<[u8; 32]> {
+    file.map(|bytes| Sha256::digest(bytes).into())
+}
+
+fn parse(file: Option<&[u8]>) -> Result<KeySet, KeySetError> {
+    file.ok_or(KeySetError::Unreadable).and_then(keys::parse)
 }
 
 #[cfg(test)]

@@ -237,20 +237,76 @@ fn what_is_no_token_is_malformed() {
 fn keys_are_read_again_and_a_broken_file_changes_nothing() {
     let world = World::new();
     let issuer = world.issuer();
-    assert!(!issuer.reload().unwrap());
+    assert_eq!(issuer.reload().unwrap(), Look::Same);
     let token = world.token(&good_claims());
     std::fs::write(world.path(), "{").unwrap();
     let error = issuer.reload().unwrap_err();
     assert!(error.to_string().contains("jwks.json"), "{error}");
-    assert!(!issuer.reload().unwrap(), "the same contents are told once");
+    assert_eq!(
+        issuer.reload().unwrap(),
+        Look::StillBad,
+        "the same contents are told once"
+    );
     assert!(issuer.verify(&token).is_ok());
     let new = pair(&PKCS_ED25519);
     world.publish(&[ed_jwk("n", &new)]);
-    assert!(issuer.reload().unwrap());
+    assert_eq!(issuer.reload().unwrap(), Look::New);
     assert_eq!(issuer.verify(&token).err(), Some(TokenError::Signature));
     let new = EncodingKey::from_ed_der(&new.serialize_der());
     let token = signed(&new, Algorithm::EdDSA, Some("n"), &good_claims());
     assert!(issuer.verify(&token).is_ok());
+}
+
+#[test]
+fn a_well_formed_set_without_the_key_ends_its_trust_at_once() {
+    let world = World::new();
+    let issuer = world.issuer();
+    let token = world.token(&good_claims());
+    world.publish(&[]);
+    assert_eq!(issuer.reload().unwrap(), Look::New);
+    assert_eq!(issuer.verify(&token).err(), Some(TokenError::Signature));
+    assert_eq!(
+        world.issuer().verify(&token).err(),
+        Some(TokenError::Signature),
+        "a node starts with such a set, too"
+    );
+    world.publish(&[ed_jwk("e", &world.ed)]);
+    assert_eq!(issuer.reload().unwrap(), Look::New);
+    assert!(issuer.verify(&token).is_ok());
+    // Keys of a kind that is not known here: told as an error, and the old ones are not in it either.
+    world.publish(&[json!({"kty": "new"})]);
+    assert!(issuer.reload().is_err());
+    assert_eq!(issuer.verify(&token).err(), Some(TokenError::Signature));
+}
+
+#[test]
+fn keys_whose_file_is_gone_or_torn_count_for_another_hour() {
+    let later = |minutes| Instant::now() + Duration::from_mins(minutes);
+    let world = World::new();
+    let token = world.token(&good_claims());
+    for contents in [None, Some("{")] {
+        world.publish(&[ed_jwk("e", &world.ed)]);
+        let issuer = world.issuer();
+        // The hour begins when the file was last seen good, not when it was read.
+        assert_eq!(issuer.reload_at(later(30)).unwrap(), Look::Same);
+        match contents {
+            None => std::fs::remove_file(world.path()).unwrap(),
+            Some(contents) => std::fs::write(world.path(), contents).unwrap(),
+        }
+        assert!(issuer.reload_at(later(31)).is_err());
+        assert_eq!(issuer.reload_at(later(89)).unwrap(), Look::StillBad);
+        assert!(issuer.verify_at(&token, later(89)).is_ok());
+        // A disk that hangs keeps the file from being looked at, and no key alive.
+        assert_eq!(
+            issuer.verify_at(&token, later(91)).err(),
+            Some(TokenError::Signature)
+        );
+        assert!(issuer.reload_at(later(91)).is_err(), "the end is told");
+        assert_eq!(issuer.reload_at(later(92)).unwrap(), Look::StillBad);
+        world.publish(&[ed_jwk("e", &world.ed)]);
+        assert_eq!(issuer.reload_at(later(93)).unwrap(), Look::New);
+        assert!(issuer.verify_at(&token, later(93)).is_ok());
+    }
 }
 
 #[test]
@@ -272,6 +328,7 @@ fn sets_that_leave_a_question_are_refused() {
         parse(&[encrypts, nameless, other, secret]),
         Err(KeySetError::NoKey)
     );
+    assert_eq!(parse(&[]), Ok(0));
     assert_eq!(parse(&[good.clone(), good]), Err(KeySetError::SameId));
     let many: Vec<_> = (0..65).map(|id| ed_jwk(&id.to_string(), &key)).collect();
     assert_eq!(parse(&many), Err(KeySetError::TooMany));

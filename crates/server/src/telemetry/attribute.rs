@@ -26,6 +26,8 @@ pub enum Attribute {
     Reason(&'static str),
     /// `state`: where something is in its life; a literal in the code.
     State(&'static str),
+    /// `files`: what the node reads again while it runs; a literal in the code.
+    Files(&'static str),
     /// `invariant`: a rule that holds in every state.
     Invariant(Invariant),
     /// `group`: a Raft group.
@@ -42,6 +44,7 @@ impl Attribute {
             Self::Role(role) => KeyValue::new("role", role.name()),
             Self::Reason(reason) => KeyValue::new("reason", reason),
             Self::State(state) => KeyValue::new("state", state),
+            Self::Files(files) => KeyValue::new("files", files),
             Self::Invariant(invariant) => KeyValue::new("invariant", invariant.name()),
             Self::Group(group) => KeyValue::new("group", i64::from(group.0)),
             Self::Node(node) => KeyValue::new("node", node.0.to_string()),

@@ -101,6 +101,7 @@ metrics! {
         INVARIANT_VIOLATIONS: Counter<u64> = ("eunoe_invariant_violations_total", Kind::Counter, "1", ["group", "invariant"], "Rows of the state at which a rule that always holds was seen broken, again in each pass; anything but none is damage or a bug");
         SCRUB_PASSES: Counter<u64> = ("eunoe_scrub_passes_total", Kind::Counter, "1", ["group"], "Passes over all rows of a group's state that looked for broken rules");
         VAULT_ROLLBACKS: Counter<u64> = ("eunoe_vault_rollbacks_total", Kind::Counter, "1", [], "Shares that were in the vault after this node had said that they are destroyed: somebody put the vault back from a copy; they were destroyed again");
+        RELOADS_FAILED: Counter<u64> = ("eunoe_reload_failures_total", Kind::Counter, "1", ["files"], "Looks at changed files (`certificates`, `issuer_keys`) that could not be used, one every 5 seconds while it lasts");
         SPANS_EXPORTED: Counter<u64> = ("eunoe_telemetry_spans_exported_total", Kind::Counter, "1", [], "Spans that the collector has taken");
         SPANS_DROPPED: Counter<u64> = ("eunoe_telemetry_spans_dropped_total", Kind::Counter, "1", [], "Spans that found no room in the queue, or that the collector did not take in time");
     }
@@ -113,8 +114,9 @@ metrics! {
         SHARE_KEPT = ("eunoe_root_share_kept", Kind::Gauge, "1", [], "1 if the node's vault has a share of the current root");
         ROOT_THRESHOLD = ("eunoe_root_threshold", Kind::Gauge, "1", [], "Shares that it takes to have the current root after all nodes have stopped; with fewer left, all data is lost");
         ROOT_HOLDERS = ("eunoe_root_holders", Kind::Gauge, "1", [], "Nodes that keep shares of the current root, as the log says");
+        CERTIFICATE_LEFT = ("eunoe_certificate_left_seconds", Kind::Gauge, "s", [], "How long the node's certificate in use, and those between it and the authority, are still good; negative when one is over");
         DRAINING = ("eunoe_draining", Kind::Gauge, "1", [], "1 while the node hands over and takes nothing new");
-        SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients");
+        SERVING = ("eunoe_serving", Kind::Gauge, "1", [], "1 while the node is ready for clients, as `/readyz` says");
         KEYS = ("eunoe_keys_in_memory", Kind::Gauge, "1", [], "Keys in locked memory, of all caches");
         LOG_SYNCS = ("eunoe_log_syncs_total", Kind::Counter, "1", [], "Syncs of the Raft log's files, all groups together");
         LOG_BATCHES = ("eunoe_log_batches_total", Kind::Counter, "1", [], "Batches written to the Raft log");
@@ -123,6 +125,7 @@ metrics! {
         LOG_STALLED = ("eunoe_log_stalled_seconds", Kind::Gauge, "s", [], "How long the oldest write to the log has waited; the node ends at 20");
         GROUP_LEADER = ("eunoe_group_leader", Kind::Gauge, "1", ["group"], "1 if this node leads the group");
         GROUP_HAS_LEADER = ("eunoe_group_has_leader", Kind::Gauge, "1", ["group"], "1 if this node knows a leader of the group");
+        QUORUM_SILENCE = ("eunoe_group_quorum_silence_seconds", Kind::Gauge, "s", ["group"], "How long ago the group had a quorum as far as this node knows: a majority answered it as the leader, or it heard one");
         GROUP_TERM = ("eunoe_group_term", Kind::Gauge, "1", ["group"], "Raft term");
         GROUP_LAST_LOG = ("eunoe_group_last_log_index", Kind::Gauge, "1", ["group"], "Index of the last entry of the log");
         GROUP_APPLIED = ("eunoe_group_applied_index", Kind::Gauge, "1", ["group"], "Index of the last entry applied");

@@ -46,7 +46,7 @@ fn the_documentation_has_exactly_these_metrics() {
 
 #[test]
 fn rules_for_prometheus_name_metrics_that_there_are() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus/rules.yml");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus/eunoe.rules.yml");
     let text = fs::read_to_string(file).unwrap();
     let is_name = |byte: char| byte.is_ascii_alphanumeric() || byte == '_';
     let words = text
@@ -67,6 +67,23 @@ fn rules_for_prometheus_name_metrics_that_there_are() {
 }
 
 #[test]
+fn every_alert_says_what_to_do() {
+    let read = |name: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
+        fs::read_to_string(file).unwrap()
+    };
+    let of = |text: &str, before: &str| -> BTreeSet<String> {
+        let lines = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix(before));
+        lines.map(|name| name.trim().to_owned()).collect()
+    };
+    let alerts = of(&read("deploy/prometheus/eunoe.rules.yml"), "- alert: ");
+    assert!(alerts.len() > 10, "the rules are not read");
+    assert_eq!(alerts, of(&read("docs/operations/alerts.md"), "## "));
+}
+
+#[test]
 fn names_say_kind_and_unit_and_are_unique() {
     let mut names = BTreeSet::new();
     for definition in DEFINITIONS {
@@ -84,7 +101,7 @@ fn names_say_kind_and_unit_and_are_unique() {
             other => other == "1" && unit != "seconds" && unit != "bytes",
         };
         assert!(expected, "{name} and {}", definition.unit);
-        let known = ["method", "code", "reason", "group", "invariant", "node"];
+        let known = ["method", "code", "reason", "group", "invariant", "node", "files"];
         assert!(
             definition.labels.iter().all(|label| known.contains(label)),
             "{name}"

@@ -4,7 +4,7 @@
 //! node's certificate needs them), a second URI is not: which of two identities counts must never be a question.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm, Role, TenantId};
@@ -41,6 +41,8 @@ pub struct ClientIdentity {
     pub tenant: TenantScope,
     /// As what.
     pub role: Role,
+    /// Whether a token proved it; else a certificate did.
+    pub by_token: bool,
     /// The tenant's reference of the person who calls. Tokens name one, certificates do not.
     pub subject: Option<String>,
     /// When what proved it ends; a stream that lasts longer ends with it. Connections watch their certificates.
@@ -80,13 +82,27 @@ impl ClientConnection {
 impl ClientIdentity {
     /// What tells two people apart, where something takes two. Whom a token names is one person, whatever its role:
     /// several roles of one person must not become two people. Certificates name roles only, so that two of one role
-    /// are one person to the cluster.
-    pub fn person(&self) -> String {
-        match &self.subject {
+    /// are one person to the cluster. Nobody can say who stands behind a certificate, so that one and a token never are two
+    /// people.
+    pub fn person(&self) -> Asker {
+        let name = match &self.subject {
             Some(subject) => format!("person/{subject}"),
             None => format!("role/{}", self.role.name()),
+        };
+        Asker {
+            name,
+            by_token: self.by_token,
         }
     }
+}
+
+/// Somebody who asks for an erasure.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Tells people apart.
+    pub(crate) name: String,
+    /// Whether a token proved who asks; else a certificate did.
+    pub(crate) by_token: bool,
 }
 
 /// A node, as its certificate names it. In the extensions of every request on the peer listener.
@@ -123,6 +139,13 @@ pub enum IdentityError {
 /// The SHA-256 of a certificate's public key.
 pub fn spki_sha256(certificate: &[u8]) -> Result<SpkiHash, IdentityError> {
     Ok(Sha256::digest(parse(certificate)?.public_key().raw).into())
+}
+
+/// When a certificate ends. One that ended before 1970 counts as if it ended with its first second.
+pub(super) fn end(certificate: &[u8]) -> Result<SystemTime, IdentityError> {
+    let seconds = parse(certificate)?.validity().not_after.timestamp();
+    let after = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    UNIX_EPOCH.checked_add(after).ok_or(IdentityError::Malformed)
 }
 
 /// Reads a client's certificate: `spiffe://<realm>/tenant/<name|*>/role/<role>`.
@@ -205,6 +228,7 @@ fn client_path(path: &str) -> Result<ClientIdentity, IdentityError> {
     Ok(ClientIdentity {
         tenant,
         role,
+        by_token: false,
         subject: None,
         until: None,
     })
@@ -241,16 +265,14 @@ mod tests {
             tenant: TenantScope::Any,
             until: None,
             role,
+            by_token: subject.is_some(),
             subject: subject.map(str::to_owned),
         };
         let dpo = named(Role::Dpo, Some("a"));
-        assert_eq!(dpo.person(), named(Role::Platform, Some("a")).person());
-        assert_ne!(dpo.person(), named(Role::Dpo, Some("b")).person());
-        assert_ne!(dpo.person(), named(Role::Dpo, None).person());
-        assert_ne!(
-            named(Role::Dpo, None).person(),
-            named(Role::Platform, None).person()
-        );
+        assert!(dpo.person() == named(Role::Platform, Some("a")).person());
+        assert!(dpo.person() != named(Role::Dpo, Some("b")).person());
+        assert!(dpo.person() != named(Role::Dpo, None).person());
+        assert!(named(Role::Dpo, None).person() != named(Role::Platform, None).person());
     }
 
     #[test]
@@ -261,6 +283,7 @@ mod tests {
             let expected = ClientIdentity {
                 tenant,
                 role,
+                by_token: false,
                 subject: None,
                 until: None,
             };

@@ -6,21 +6,24 @@ use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use eunoe_core::placement::Site;
 use eunoe_types::{NodeId, Realm};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::verifier::verify_server;
 use super::{IdentityError, PeerIdentity, identity};
 use crate::config::{Config, TlsPaths};
+use crate::reload::Look;
 
 /// Bytes of one PEM file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -48,6 +51,9 @@ pub enum TlsError {
     /// The node's own certificate names another site.
     #[error("the node's own certificate is for site {0}, not for the one in `site`")]
     OtherSite(Site),
+    /// The authority does not vouch for the node's own certificate today.
+    #[error("the node's own certificate does not pass the check that peers make: {0}")]
+    NotVouchedFor(rustls::Error),
     /// The node's own key is not the one that the members expect.
     #[error("the node's own key is not the one in `members`")]
     OtherKey,
@@ -65,8 +71,13 @@ struct Inner {
     provider: Arc<CryptoProvider>,
     paths: TlsPaths,
     current: watch::Sender<Arc<Loaded>>,
-    /// The files as they were looked at last, good or bad: a bad one is told once.
-    seen: Mutex<[u8; 32]>,
+    /// The files as they were looked at last: bad ones are told once.
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    fingerprint: [u8; 32],
+    good: bool,
 }
 
 /// What the files held when they were last good.
@@ -75,11 +86,13 @@ pub(super) struct Loaded {
     /// The check of a client's chain to those roots.
     pub(super) clients: Arc<dyn ClientCertVerifier>,
     pub(super) certified: Arc<CertifiedKey>,
+    /// When the first certificate of the node's own chain ends.
+    ends: SystemTime,
 }
 
 impl TlsMaterial {
-    /// Reads the files that the configuration names and checks that they are this node's: peers would refuse
-    /// them otherwise, each with a message that only its own log has.
+    /// Reads the files that the configuration names and checks that they are this node's and good today: peers would
+    /// refuse them otherwise, each with a message that only its own log has.
     pub fn load(config: &Config) -> Result<Self, TlsError> {
         let files = Files::read(&config.tls);
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -102,38 +115,69 @@ impl TlsMaterial {
             provider,
             paths: config.tls.clone(),
             current: watch::Sender::new(Arc::new(loaded)),
-            seen: Mutex::new(files.fingerprint()),
+            seen: Mutex::new(Seen {
+                fingerprint: files.fingerprint(),
+                good: true,
+            }),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 
-    /// Reads the files again, if they changed since they were last looked at; says whether there is something new.
+    /// Reads the files again, if they changed since they were last looked at.
     ///
-    /// Handshakes that begin later use it. A certificate that is renewed must be this node's and keep its key,
-    /// which its peers have pinned. When the files cannot be used, what was read before stays in use, and the
-    /// error comes once for these contents. It blocks on the disk.
-    pub fn reload(&self) -> Result<bool, TlsError> {
+    /// Handshakes that begin later use them. A certificate that is renewed must be this node's, at its site, keep its key,
+    /// which its peers have pinned, be good today and lead to an authority in the same files. When the files cannot be used,
+    /// what was read before stays in use, and the error comes once for these contents; they are tried again, because a
+    /// certificate may not be good yet. It blocks on the disk.
+    pub fn reload(&self) -> Result<Look, TlsError> {
+        let files = Files::read(&self.inner.paths);
+        let fingerprint = files.fingerprint();
+        let mut seen = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = seen.fingerprint == fingerprint;
+        if same && seen.good {
+            return Ok(Look::Same);
+        }
+        let parsed = self.renewed(&files);
+        *seen = Seen {
+            fingerprint,
+            good: parsed.is_ok(),
+        };
+        match parsed {
+            Ok(loaded) => {
+                self.inner.current.send_replace(Arc::new(loaded));
+                Ok(Look::New)
+            }
+            Err(_) if same => Ok(Look::StillBad),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn renewed(&self, files: &Files) -> Result<Loaded, TlsError> {
         let Inner {
             paths, realm, own, ..
         } = &*self.inner;
-        let files = Files::read(paths);
-        let fingerprint = files.fingerprint();
-        let mut seen = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == fingerprint {
-            return Ok(false);
-        }
-        *seen = fingerprint;
         let (loaded, new) = files.parse(paths, *realm, &self.inner.provider)?;
         if new.node != own.node {
             return Err(TlsError::OtherNode(new.node));
         }
+        if new.site != own.site {
+            return Err(TlsError::OtherSite(new.site));
+        }
         if new.spki_sha256 != own.spki_sha256 {
             return Err(TlsError::OtherKey);
         }
-        self.inner.current.send_replace(Arc::new(loaded));
-        Ok(true)
+        Ok(loaded)
+    }
+
+    /// Seconds until the certificate that is in use, or one between it and the authority, ends; negative when it is over.
+    pub fn seconds_left(&self, now: SystemTime) -> f64 {
+        let ends = self.current().ends;
+        match ends.duration_since(now) {
+            Ok(left) => left.as_secs_f64(),
+            Err(over) => -over.duration().as_secs_f64(),
+        }
     }
 
     /// This node, as its certificate names it.
@@ -220,10 +264,34 @@ impl Files {
         let loaded = Loaded {
             roots,
             clients,
+            ends: end(&certified.cert)?,
             certified,
         };
+        loaded.check_own(provider).map_err(TlsError::NotVouchedFor)?;
         Ok((loaded, own))
     }
+}
+
+impl Loaded {
+    /// The checks of the chain that peers make when this node calls them, and when they call it.
+    fn check_own(&self, provider: &CryptoProvider) -> Result<(), rustls::Error> {
+        let now = UnixTime::now();
+        let (own, intermediates) = self
+            .certified
+            .cert
+            .split_first()
+            .ok_or(rustls::Error::NoCertificatesPresented)?;
+        self.clients.verify_client_cert(own, intermediates, now)?;
+        let algorithms = provider.signature_verification_algorithms;
+        verify_server(self, own, intermediates, now, algorithms)
+    }
+}
+
+/// When the first of these certificates ends.
+fn end(chain: &[CertificateDer<'_>]) -> Result<SystemTime, IdentityError> {
+    let ends = chain.iter().map(|certificate| identity::end(certificate));
+    let ends = ends.collect::<Result<Vec<_>, _>>()?;
+    ends.into_iter().min().ok_or(IdentityError::Malformed)
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

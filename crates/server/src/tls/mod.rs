@@ -25,6 +25,8 @@ pub use connection::TlsConnection;
 pub use connector::ConnectError;
 pub(crate) use connector::PeerConnector;
 pub use directory::{PeerDirectory, PeerEntry, SpkiHash};
-pub use identity::{ClientConnection, ClientIdentity, IdentityError, PeerIdentity, TenantScope, spki_sha256};
+pub use identity::{
+    Asker, ClientConnection, ClientIdentity, IdentityError, PeerIdentity, TenantScope, spki_sha256,
+};
 pub use incoming::{Acceptor, HandshakeLimits, Incoming, Proof};
 pub use material::{TlsError, TlsMaterial};

@@ -1,11 +1,12 @@
 //! Clients of the client listener.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Extension;
 use axum::routing::get;
 use eunoe_server::grpc::Gate;
+use eunoe_server::reload::Look;
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, ClientIdentity, HandshakeLimits, TlsError, TlsMaterial};
 use eunoe_types::Role;
@@ -194,7 +195,7 @@ async fn a_server_that_stops_ends_requests_that_never_would() {
 
 #[tokio::test]
 async fn a_new_authority_counts_at_once_and_ends_what_the_old_one_opened() {
-    let server = Server::start(HandshakeLimits::default()).await;
+    let mut server = Server::start(HandshakeLimits::default()).await;
     let (old, new) = (&server.authority, Authority::new());
     let agent = old.client("tenant/acme/role/agent");
     let open = old.channel(server.address, &agent, &[&TLS13]);
@@ -207,17 +208,23 @@ async fn a_new_authority_counts_at_once_and_ends_what_the_old_one_opened() {
     server
         .node
         .write(server.folder.path(), &(Node::ca(old) + &Node::ca(&new)));
-    assert!(server.material.reload().unwrap());
+    assert_eq!(server.material.reload().unwrap(), Look::New);
     let endless = tokio::spawn(get("/never"));
     get("/whoami").await.unwrap();
     let other = new.client("tenant/acme/role/agent");
     assert!(ask(old.channel(server.address, &other, &[&TLS13])).await.is_ok());
-    // The new one alone: the connection that the old one opened is closed, and no other opens.
+    // The new one alone does not vouch for the old certificate, which all peers would refuse: nothing changes yet.
     server.node.write(server.folder.path(), &Node::ca(&new));
-    assert!(server.material.reload().unwrap());
+    let error = server.material.reload().unwrap_err();
+    assert!(matches!(error, TlsError::NotVouchedFor(_)), "{error}");
+    get("/whoami").await.unwrap();
+    // With a certificate of its own: the connection that the old one opened is closed, and no other opens.
+    server.node.issued = new.renew(&server.node, 4096);
+    server.node.write(server.folder.path(), &Node::ca(&new));
+    assert_eq!(server.material.reload().unwrap(), Look::New);
     assert!(endless.await.unwrap().is_err());
-    assert!(server.ask(&agent, &[&TLS13]).await.is_err());
-    assert!(ask(old.channel(server.address, &other, &[&TLS13])).await.is_ok());
+    assert!(ask(new.channel(server.address, &agent, &[&TLS13])).await.is_err());
+    assert!(ask(new.channel(server.address, &other, &[&TLS13])).await.is_ok());
 }
 
 #[tokio::test]
@@ -226,29 +233,38 @@ async fn a_renewed_certificate_is_shown_and_an_unusable_one_is_not() {
     let agent = server.authority.client("tenant/acme/role/agent");
     let ca = Node::ca(&server.authority);
     let write = |server: &Server| server.node.write(server.folder.path(), &ca);
-    assert!(!server.material.reload().unwrap());
-    for wrong in [
-        Node::new(&server.authority, 1).await,
-        Node::new(&server.authority, 2).await,
-    ] {
-        wrong.write(server.folder.path(), &ca);
+    assert_eq!(server.material.reload().unwrap(), Look::Same);
+    let node = &server.node;
+    let wrong = [
+        Node::new(&server.authority, 1).await.issued,
+        Node::new(&server.authority, 2).await.issued,
+        // The right node and key, and: over, not begun, somewhere else, of an authority that nobody trusts.
+        server.authority.renew(node, 2000),
+        server.authority.renew_as(node, node.site.as_str(), 4095..4096),
+        server.authority.renew_as(node, "de/ber/ber1", 1975..4096),
+        Authority::new().renew(node, 4096),
+    ];
+    let shown = server.node.issued.der.clone();
+    for issued in wrong {
+        server.node.issued = issued;
+        write(&server);
         assert!(server.material.reload().is_err());
-        assert!(
-            !server.material.reload().unwrap(),
+        assert_eq!(
+            server.material.reload().unwrap(),
+            Look::StillBad,
             "the same contents are told once"
         );
         assert!(server.ask(&agent, &[&TLS13]).await.is_ok());
+        assert_eq!(server.authority.shown(server.address, &agent).await, shown);
     }
-    // An expired certificate is this node's all the same, so that a client sees which one is shown.
-    server.node.issued = server.authority.renew(&server.node, 2000);
-    write(&server);
-    assert!(server.material.reload().unwrap());
-    let error = server.ask(&agent, &[&TLS13]).await.unwrap_err();
-    assert!(error.contains("Expired"), "{error}");
     server.node.issued = server.authority.renew(&server.node, 4096);
     write(&server);
-    assert!(server.material.reload().unwrap());
+    assert_eq!(server.material.reload().unwrap(), Look::New);
     assert!(server.ask(&agent, &[&TLS13]).await.is_ok());
+    assert_eq!(
+        server.authority.shown(server.address, &agent).await,
+        server.node.issued.der
+    );
 }
 
 #[tokio::test]
@@ -262,7 +278,28 @@ async fn a_node_does_not_start_with_another_ones_certificate() {
     assert!(matches!(wrong_id, TlsError::OtherNode(id) if id == node.id));
     let wrong_key = TlsMaterial::load(&other.config(dir.path(), 1)).unwrap_err();
     assert!(matches!(wrong_key, TlsError::OtherKey));
+    for issued in [
+        authority.renew(&node, 2000),
+        authority.renew_as(&node, node.site.as_str(), 4095..4096),
+        Authority::new().renew(&node, 4096),
+    ] {
+        std::fs::write(dir.path().join("cert.pem"), issued.cert).unwrap();
+        let error = TlsMaterial::load(&node.config(dir.path(), 1)).unwrap_err();
+        assert!(matches!(error, TlsError::NotVouchedFor(_)), "{error}");
+    }
     std::fs::write(dir.path().join("ca.pem"), "no pem").unwrap();
     let error = TlsMaterial::load(&node.config(dir.path(), 1)).unwrap_err();
     assert!(error.to_string().contains("ca.pem"), "{error}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_certificate_is_told_in_seconds() {
+    let authority = Authority::new();
+    let mut node = Node::new(&authority, 1).await;
+    node.issued = authority.renew(&node, 2100);
+    let material = node.material(&authority);
+    // 2100-01-01T00:00:00Z.
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(4_102_444_800);
+    assert_eq!(material.seconds_left(end - Duration::from_secs(90)), 90.0);
+    assert_eq!(material.seconds_left(end + Duration::from_secs(5)), -5.0);
 }

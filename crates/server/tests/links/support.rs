@@ -1,6 +1,7 @@
 //! An authority, certificates of all kinds, and nodes' material made of them.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -46,16 +48,17 @@ impl Authority {
 
     /// A certificate that ends with the year before `year`.
     pub(crate) fn issue_until(&self, uris: &[String], year: i32) -> Issued {
-        self.issue_for(KeyPair::generate().unwrap(), uris, year)
+        self.issue_for(KeyPair::generate().unwrap(), uris, 1975..year)
     }
 
-    fn issue_for(&self, key: KeyPair, uris: &[String], year: i32) -> Issued {
+    fn issue_for(&self, key: KeyPair, uris: &[String], years: Range<i32>) -> Issued {
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let uris = uris
             .iter()
             .map(|uri| SanType::URI(uri.as_str().try_into().unwrap()));
         params.subject_alt_names.extend(uris);
-        params.not_after = date_time_ymd(year, 1, 1);
+        params.not_before = date_time_ymd(years.start, 1, 1);
+        params.not_after = date_time_ymd(years.end, 1, 1);
         let cert = params.signed_by(&key, &self.issuer).unwrap();
         Issued {
             cert: cert.pem(),
@@ -66,9 +69,14 @@ impl Authority {
 
     /// A new certificate for a node's old key, until the year before `year`.
     pub(crate) fn renew(&self, node: &Node, year: i32) -> Issued {
+        self.renew_as(node, node.site.as_str(), 1975..year)
+    }
+
+    /// A new certificate for a node's old key that names this site and is good in these years.
+    pub(crate) fn renew_as(&self, node: &Node, site: &str, years: Range<i32>) -> Issued {
         let key = KeyPair::from_pem(&node.issued.key).unwrap();
-        let uri = format!("spiffe://{REALM}/site/{}/node/{}", node.site, node.id);
-        self.issue_for(key, &[uri], year)
+        let uri = format!("spiffe://{REALM}/site/{site}/node/{}", node.id);
+        self.issue_for(key, &[uri], years)
     }
 
     pub(crate) fn client(&self, path: &str) -> Issued {
@@ -94,6 +102,14 @@ impl Authority {
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         TlsConnector::from(Arc::new(config))
+    }
+
+    /// The certificate that the server at `address` shows to the holder of `issued`.
+    pub(crate) async fn shown(&self, address: SocketAddr, issued: &Issued) -> Vec<u8> {
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = self.tls(issued, &[&TLS13]).connect(name, tcp).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
     }
 
     /// A channel to `address` as the holder of `issued`, connected when it is first used.

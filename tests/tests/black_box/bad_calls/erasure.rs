@@ -123,6 +123,21 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         &whole(true, "leaving"),
         ROLE,
     );
+    let unnamed = (Code::PermissionDenied, "SUBJECT", "");
+    rows.caller = World::bearer(&world.issuer.wrong("sub", serde_json::Value::Null));
+    rows.refused("a tenant by nobody", REQUEST, &whole(true, "leaving"), unnamed);
+    // The id is taken among the tenant's, and free among this person's own.
+    rows.caller = World::bearer(&world.issuer.token("subject", "visitor/nobody"));
+    let own_id = RequestErasureRequest {
+        request_id: "erasure-1".into(),
+        ..nobody
+    };
+    rows.absent(
+        "a subject with a tenant's request id",
+        REQUEST,
+        &own_id,
+        "subject",
+    );
     for role in ["operator", "auditor", "agent"] {
         rows.caller = world.certified(role);
         rows.refused(role, REQUEST, &erase(anna()), ROLE);

@@ -1,6 +1,6 @@
 //! Callers who are nobody, or not who they would have to be.
 
-use eunoe_client::input::by_id;
+use eunoe_client::input::{by_id, by_ref};
 use eunoe_proto::chat::AppendMessageRequest;
 use eunoe_proto::cluster::GetStatusRequest;
 use tonic::Code::{PermissionDenied, Unauthenticated, Unimplemented};
@@ -109,6 +109,15 @@ pub(super) fn people(world: &World) -> Vec<Row> {
         &chat::page(&world.closed),
         "conversation",
     );
+    // What is there for somebody else and what is not there at all are told in the same words.
+    for reference in ["case/bert", "case/none"] {
+        let call = chat::get(Some(by_ref(reference)));
+        rows.absent(reference, GET, &call, "conversation");
+    }
+    for id in [world.closed.as_str(), chat::NO_ID] {
+        let call = chat::typing(id, Some(visitor("anna")));
+        rows.absent("typing elsewhere", TYPING, &call, "conversation_id");
+    }
     let as_another = (PermissionDenied, "SUBJECT", "participant.subject");
     let call = chat::typing(&world.open, Some(visitor("bert")));
     rows.refused("as somebody else", TYPING, &call, as_another);

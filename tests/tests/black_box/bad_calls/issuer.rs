@@ -64,7 +64,7 @@ impl Issuer {
     }
 
     /// A platform's token, good but for one claim; without the claim where the value is null.
-    fn wrong(&self, claim: &str, value: Value) -> String {
+    pub(super) fn wrong(&self, claim: &str, value: Value) -> String {
         let mut claims = claims("platform", "clerk");
         if value.is_null() {
             claims.as_object_mut().unwrap().remove(claim);

@@ -56,7 +56,7 @@ fn boot() -> impl Strategy<Value = BootId> {
 fn request() -> impl Strategy<Value = Command<'static>> {
     (
         (0xe0u8..0xe6, kid(), 0x41u8..0x43),
-        (0u8..8, 0u8..2, 0u8..3, any::<bool>()),
+        (0u8..8, 0u8..3, 0u8..3, any::<bool>()),
         any::<u16>(),
     )
         .prop_map(|((id, target, tenant), (mac, requester, people, urgent), time)| {

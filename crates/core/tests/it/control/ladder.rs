@@ -113,7 +113,7 @@ fn what_takes_two_people_is_fenced_by_the_second_only() {
         (group.erasure(id).state, group.state(kid(0))),
         (ErasureState::Requested, KeyState::Active)
     );
-    let Command::RequestErasure(other) = request(id, kid(0), 2, true) else {
+    let Command::RequestErasure(other) = request(id, kid(0), 3, true) else {
         panic!("a request")
     };
     let other_body = Command::RequestErasure(RequestErasure {
@@ -124,9 +124,33 @@ fn what_takes_two_people_is_fenced_by_the_second_only() {
         group.propose(&other_body),
         Reply::Rejected(Rejection::RequestIdReused)
     );
-    assert_eq!(group.propose(&request(id, kid(0), 2, true)), known(id));
+    assert_eq!(group.propose(&request(id, kid(0), 3, true)), known(id));
     assert_eq!(group.erasure(id).state, ErasureState::Fenced);
     assert!(matches!(group.state(kid(0)), KeyState::Fenced { erasure, .. } if erasure == id));
+}
+
+#[test]
+fn a_certificate_and_a_token_are_never_two_people() {
+    for (first, second) in [(false, true), (true, false)] {
+        let mut group = Group::with_subjects(1);
+        let id = erasure_id(1);
+        let ask = |person: u8, by_token: bool| {
+            let Command::RequestErasure(request) = request(id, kid(0), person, true) else {
+                panic!("a request")
+            };
+            Command::RequestErasure(RequestErasure {
+                requester: control::requester(request.requester, by_token),
+                ..request
+            })
+        };
+        assert_eq!(group.propose(&ask(10, first)), begun(id));
+        for person in [10, 11, 12, 13] {
+            assert_eq!(group.propose(&ask(person, second)), known(id));
+            assert_eq!(group.erasure(id).state, ErasureState::Requested);
+        }
+        assert_eq!(group.propose(&ask(12, first)), known(id));
+        assert_eq!(group.erasure(id).state, ErasureState::Fenced);
+    }
 }
 
 #[test]
@@ -135,11 +159,11 @@ fn the_second_person_learns_that_another_erasure_took_the_target() {
     let (waiting, quick) = (erasure_id(1), erasure_id(2));
     assert_eq!(group.propose(&request(waiting, kid(0), 1, true)), begun(waiting));
     assert_eq!(group.propose(&request(quick, kid(0), 1, false)), begun(quick));
-    assert_eq!(group.propose(&request(waiting, kid(0), 2, true)), known(quick));
+    assert_eq!(group.propose(&request(waiting, kid(0), 3, true)), known(quick));
     assert_eq!(group.begin(vec![kid(0)], Vec::new()), Reply::Done);
     group.switch();
     for id in [waiting, erasure_id(3)] {
-        let answer = group.propose(&request(id, kid(0), 2, true));
+        let answer = group.propose(&request(id, kid(0), 3, true));
         assert_eq!(answer, Reply::Rejected(Rejection::KeyErased));
     }
 }
