@@ -100,9 +100,9 @@ impl ClientIdentity {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Asker {
     /// Tells people apart.
-    pub(crate) name: String,
+    pub name: String,
     /// Whether a token proved who asks; else a certificate did.
-    pub(crate) by_token: bool,
+    pub by_token: bool,
 }
 
 /// A node, as its certificate names it. In the extensions of every request on the peer listener.

@@ -345,7 +345,11 @@ impl Asker {
             reason: 1,
             urgent,
             may_begin: true,
-            person: person.to_owned(),
+            own_ids: false,
+            person: eunoe_server::tls::Asker {
+                name: person.to_owned(),
+                by_token: false,
+            },
         };
         let name = names::tenant(tenant);
         let answer = self
