@@ -124,7 +124,10 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["eunoe-server", "eunoe-client"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
     ("backon", &["eunoe-client"]),
-    ("clap", &["eunoe-cli", "eunoe-server", "eunoe-sim", "eunoe-attack"]),
+    (
+        "clap",
+        &["eunoe-cli", "eunoe-server", "eunoe-sim", "eunoe-attack"],
+    ),
     ("clap_complete", &["eunoe-cli"]),
     ("indicatif", &["eunoe-cli"]),
     ("rcgen", &["eunoe-cli"]),

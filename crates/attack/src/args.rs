@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{AttackError, Dump, Evidence, MemoryKeys, Opened, Report};
+use crate::{AttackError, Dump, Evidence, MemoryKeys, Opened, Report, Stage};
 
 /// Trials of a key on a page that are made without being asked for more: some minutes of one processor.
 const PAGE_TRIALS: u64 = 100_000_000;
@@ -32,7 +32,8 @@ pub struct Args {
     /// Prints what it reads.
     #[arg(long)]
     pub plaintexts: bool,
-    /// Trials of what may be a key on a page that nothing else opens, at most; each takes about a microsecond.
+    /// Trials of what may be a key on a page that nothing else opens, at most, for top pages and for all others; each
+    /// takes about a microsecond.
     #[arg(long, value_name = "COUNT", default_value_t = PAGE_TRIALS)]
     pub page_trials: u64,
 }
@@ -65,11 +66,13 @@ impl Args {
         }
         let roots = evidence.roots.found();
         let roots: Vec<_> = roots.iter().map(|root| &root.key).collect();
-        let opened = Opened::from(evidence, &roots, &found)?;
-        let mut dump = Dump::new(evidence, &opened, self.page_trials)?;
-        for path in &self.memory {
-            let bytes = std::fs::read(path).map_err(AttackError::input(path))?;
-            dump.search(&bytes, &mut found);
+        for stage in [Stage::Roots, Stage::Pages] {
+            let opened = Opened::from(evidence, &roots, &found)?;
+            let mut dump = Dump::new(evidence, &opened, stage, self.page_trials)?;
+            for path in &self.memory {
+                let bytes = std::fs::read(path).map_err(AttackError::input(path))?;
+                dump.search(&bytes, &mut found);
+            }
         }
         Ok(found)
     }

@@ -67,6 +67,15 @@ impl Evidence {
         files::add_dir(self, dir, vaults)
     }
 
+    /// Adds the states and snapshots of a node's data directory alone.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read or copied.
+    pub fn add_states(&mut self, dir: &Path) -> Result<(), AttackError> {
+        files::add_states(self, dir)
+    }
+
     /// Adds a file of any form, a disk image say, in which log entries are searched for at every byte.
     ///
     /// # Errors
@@ -90,6 +99,18 @@ impl Evidence {
     /// Sealed pages and rows.
     pub fn sealed(&self) -> &Sealed {
         &self.sealed
+    }
+
+    /// What the vaults gave.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// What could not be read, and why.
+    pub fn unread(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.unread
+            .iter()
+            .map(|(path, why)| (path.as_path(), why.as_str()))
     }
 
     /// How much was found.

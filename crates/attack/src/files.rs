@@ -29,6 +29,15 @@ pub(crate) fn add_dir(evidence: &mut Evidence, dir: &Path, vaults: bool) -> Resu
         let bytes = fs::read(&file).map_err(AttackError::input(&file))?;
         entries::search(evidence, &bytes);
     }
+    add_states(evidence, dir)?;
+    let vault = dir.join(VAULT);
+    match vaults && vault.is_file() {
+        true => add_vault(evidence, &vault),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn add_states(evidence: &mut Evidence, dir: &Path) -> Result<(), AttackError> {
     let states = dir.join(STATES);
     let groups = if states.is_dir() {
         list(&states)?
@@ -59,11 +68,7 @@ pub(crate) fn add_dir(evidence: &mut Evidence, dir: &Path, vaults: bool) -> Resu
             add_state(evidence, id, &group, &snapshot)?;
         }
     }
-    let vault = dir.join(VAULT);
-    match vaults && vault.is_file() {
-        true => add_vault(evidence, &vault),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// Opens a copy of a database and takes all of its rows.

@@ -25,8 +25,8 @@ pub use closure::Opened;
 pub use contents::{Contents, Section};
 pub use error::AttackError;
 pub use evidence::{Counts, Evidence};
-pub use memory::{Dump, MemoryKeys};
-pub use report::{Report, Text};
+pub use memory::{Dump, MemoryKeys, Stage, Tried};
+pub use report::{Report, Root, Tally, Text, Unread};
 pub use roots::{FoundRoot, Roots};
 pub use sealed::Sealed;
 

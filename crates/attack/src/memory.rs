@@ -1,8 +1,9 @@
 //! Keys in memory: every 32 bytes of a dump, at every byte, are tried.
 //!
 //! Against the public commitments to roots and record keys that is a hash each. A page's key has no commitment, so that
-//! it is tried on the page itself, which costs some hundred times as much: only on pages and rows that nothing opened
-//! so far, only at every eighth byte, where programs keep their values, and at most so many times as the caller allows.
+//! it is tried on the page itself, which costs some hundred times as much: first on the top pages, then on pages and
+//! rows that nothing opened so far, only at every eighth byte, where programs keep their values, and at most so many
+//! times as the caller allows.
 //! Bytes of which many are alike are no key: fewer than 20 distinct ones of 32 come from a random source less than once
 //! in 10^9 times.
 
@@ -72,8 +73,19 @@ enum Target<'a> {
     Row(PageId, RowTag, &'a [u8]),
 }
 
+/// What is looked for: a memory is searched for both, one after the other, because a root that is found spares most
+/// trials on the pages below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Roots and record keys.
+    Roots,
+    /// Keys of pages and rows that nothing opened so far.
+    Pages,
+}
+
 /// What to look for in memories.
 pub struct Dump<'a> {
+    stage: Stage,
     identities: Vec<(Realm, Levels)>,
     roots: HashSet<Commitment>,
     records: HashMap<Commitment, Vec<Kid>>,
@@ -87,34 +99,44 @@ impl<'a> Dump<'a> {
     /// # Errors
     ///
     /// If the evidence names no realm.
-    pub fn new(evidence: &'a Evidence, opened: &Opened, page_trials_max: u64) -> Result<Self, AttackError> {
-        let mut records: HashMap<Commitment, Vec<Kid>> = HashMap::new();
-        for (kid, key) in &evidence.keys {
-            if let Some(commitment) = key.commitment {
-                records.entry(commitment).or_default().push(*kid);
-            }
-        }
+    pub fn new(
+        evidence: &'a Evidence,
+        opened: &Opened,
+        stage: Stage,
+        page_trials_max: u64,
+    ) -> Result<Self, AttackError> {
         let identities = evidence.identities()?;
-        let mut targets = Vec::new();
-        for (page, sealed) in evidence.sealed.all_pages() {
-            if !opened.is_open(page, sealed) {
-                targets.push(match (page.tree, page.level) {
-                    (Tree::Meta, _) => Target::Meta(sealed),
-                    (_, 0) => Target::Top(page, sealed),
-                    _ => Target::Interior(page, sealed),
-                });
+        let mut dump = Self {
+            stage,
+            identities,
+            roots: HashSet::new(),
+            records: HashMap::new(),
+            targets: Vec::new(),
+            trials_left: page_trials_max,
+        };
+        let pages = evidence.sealed.all_pages();
+        let pages = pages.filter(|(page, sealed)| !opened.is_open(*page, sealed));
+        match stage {
+            Stage::Roots => {
+                dump.roots.extend(evidence.root_commitments.keys());
+                for (kid, key) in &evidence.keys {
+                    if let Some(commitment) = key.commitment {
+                        dump.records.entry(commitment).or_default().push(*kid);
+                    }
+                }
+                dump.targets
+                    .extend(pages.filter_map(|(page, sealed)| top(page, sealed)));
+            }
+            Stage::Pages => {
+                let below = pages.filter(|(page, sealed)| top(*page, sealed).is_none());
+                dump.targets
+                    .extend(below.map(|(page, sealed)| Target::Interior(page, sealed)));
+                for (_, levels) in &dump.identities {
+                    dump.targets.extend(unopened_rows(evidence, opened, *levels));
+                }
             }
         }
-        for (_, levels) in &identities {
-            targets.extend(unopened_rows(evidence, opened, *levels));
-        }
-        Ok(Self {
-            identities,
-            roots: evidence.root_commitments.keys().copied().collect(),
-            records,
-            targets,
-            trials_left: page_trials_max,
-        })
+        Ok(dump)
     }
 
     /// Looks at every place of `bytes`, and adds what it finds.
@@ -126,12 +148,13 @@ impl<'a> Dump<'a> {
             if at + 1 < KEY_BYTES {
                 continue;
             }
-            found.tried.windows += 1;
+            let first = u64::from(self.stage == Stage::Roots);
+            found.tried.windows += first;
             let start = at + 1 - KEY_BYTES;
             if variety.distinct >= DISTINCT_MIN
                 && let Some(window) = bytes[start..].first_chunk()
             {
-                found.tried.candidates += 1;
+                found.tried.candidates += first;
                 let key = SecretKey::from_bytes(window);
                 self.compare(&key, found);
                 // The same key in many places is tried once.
@@ -192,6 +215,15 @@ impl<'a> Dump<'a> {
                 }
             }
         }
+    }
+}
+
+/// A page that a root seals.
+fn top(page: PageId, sealed: &[u8]) -> Option<Target<'_>> {
+    match (page.tree, page.level) {
+        (Tree::Meta, _) => Some(Target::Meta(sealed)),
+        (_, 0) => Some(Target::Top(page, sealed)),
+        _ => None,
     }
 }
 
