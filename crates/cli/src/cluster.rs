@@ -220,11 +220,17 @@ fn root_json(root: &Root) -> Value {
 /// How safe the root key is, in a line.
 fn root_text(root: &Root) -> String {
     let safe = match root.losses_left {
-        None => "TOO FEW SHARES ANSWER: if the others are lost, a restart of all nodes loses all data".to_owned(),
+        None => {
+            "TOO FEW SHARES ANSWER: if the others are lost, a restart of all nodes loses all data".to_owned()
+        }
         Some(0) => "NO SHARE MAY BE LOST: one more, and a restart of all nodes loses all data".to_owned(),
         Some(left) => format!("{left} shares may be lost"),
     };
-    let sealed = if root.sealed { ", SEALED by an operator" } else { "" };
+    let sealed = if root.sealed {
+        ", SEALED by an operator"
+    } else {
+        ""
+    };
     let (present, holders) = (root.present.len(), root.holders.len());
     format!(
         "root of epoch {}: {present} of {holders} shares answer, {} are needed; {safe}{sealed}",
@@ -234,7 +240,8 @@ fn root_text(root: &Root) -> String {
 
 /// SHA-256 of a file.
 fn digest_of(path: &std::path::Path) -> Result<[u8; 32], Failure> {
-    let content = std::fs::read(path).map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
+    let content =
+        std::fs::read(path).map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
     Ok(Sha256::digest(content).into())
 }
 

@@ -125,12 +125,18 @@ impl<'a> Cluster<'a> {
     /// Makes every node forget the root key. Repeating it changes nothing.
     pub async fn seal(&self) -> Result<(), ClientError> {
         let rpc = |channel, request| async move { stub(channel).seal(request).await };
-        self.client.call(Repeat::Safe, SealRequest {}, rpc).await.map(drop)
+        self.client
+            .call(Repeat::Safe, SealRequest {}, rpc)
+            .await
+            .map(drop)
     }
 
     /// Lets nodes put the root key together again. Repeating it changes nothing.
     pub async fn unseal(&self) -> Result<(), ClientError> {
         let rpc = |channel, request| async move { stub(channel).unseal(request).await };
-        self.client.call(Repeat::Safe, UnsealRequest {}, rpc).await.map(drop)
+        self.client
+            .call(Repeat::Safe, UnsealRequest {}, rpc)
+            .await
+            .map(drop)
     }
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use eunoe_crypto::OsEntropy;
-use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions};
+use eunoe_attack::Roots;
+use eunoe_crypto::{OsEntropy, SecretBytes};
+use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions, Slot};
 
 use super::programs;
 
@@ -59,12 +60,26 @@ pub fn read(path: &Path) -> Vec<[u8; KEY_BYTES]> {
     keys
 }
 
-/// The root key in the vault of a stopped node.
+/// The current root key, from the shares in the vaults of stopped nodes.
 ///
 /// # Panics
 ///
-/// If the vault cannot be opened or holds other than one root.
-pub fn root(node_dir: &Path) -> [u8; KEY_BYTES] {
+/// If a vault cannot be opened or holds other than one share, or if they are too few.
+pub fn root(node_dirs: &[&Path]) -> [u8; KEY_BYTES] {
+    let mut roots = Roots::default();
+    for dir in node_dirs {
+        let (slot, share) = share(dir);
+        roots.take_secret(slot, &share);
+    }
+    let found = roots.found();
+    let [root] = found.as_slice() else {
+        panic!("the shares make {} roots", found.len());
+    };
+    *root.key.expose()
+}
+
+/// The share in the vault of a stopped node, and where it keeps it.
+fn share(node_dir: &Path) -> (Slot, SecretBytes) {
     let options = FileVaultOptions {
         allow_unsafe_medium: true,
     };
@@ -74,8 +89,5 @@ pub fn root(node_dir: &Path) -> [u8; KEY_BYTES] {
     let [slot] = slots.as_slice() else {
         panic!("the vault holds {} secrets", slots.len());
     };
-    let root = vault.get(*slot).expect("the vault is read");
-    // Version and form come before the key.
-    let key = root.expose().last_chunk().expect("a root is a whole key");
-    *key
+    (*slot, vault.get(*slot).expect("the vault is read"))
 }

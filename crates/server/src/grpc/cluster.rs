@@ -528,7 +528,10 @@ impl ClusterService for Cluster {
         request: Request<proto::SealRequest>,
     ) -> Result<Response<proto::SealResponse>, Status> {
         self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.propose(&Command::Seal(true)).await.map(|()| proto::SealResponse {}),
+            Ok(_) => self
+                .propose(&Command::Seal(true))
+                .await
+                .map(|()| proto::SealResponse {}),
             Err(error) => Err(error),
         })
     }
@@ -538,7 +541,10 @@ impl ClusterService for Cluster {
         request: Request<proto::UnsealRequest>,
     ) -> Result<Response<proto::UnsealResponse>, Status> {
         self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.propose(&Command::Seal(false)).await.map(|()| proto::UnsealResponse {}),
+            Ok(_) => self
+                .propose(&Command::Seal(false))
+                .await
+                .map(|()| proto::UnsealResponse {}),
             Err(error) => Err(error),
         })
     }

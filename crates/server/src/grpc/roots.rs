@@ -17,11 +17,21 @@ pub(super) fn status(group: &GroupHandle, nodes: &[proto::Node]) -> ApiResult<Op
     let Some((epoch, Some(root))) = root else {
         return Ok(None);
     };
-    let holders: Vec<u64> = root.made.iter().flat_map(|made| made.kept.iter().map(|node| node.0)).collect();
-    let has = |id: &u64| nodes.iter().any(|node| node.id == *id && node.share_kept == Some(true));
+    let holders: Vec<u64> = root
+        .made
+        .iter()
+        .flat_map(|made| made.kept.iter().map(|node| node.0))
+        .collect();
+    let has = |id: &u64| {
+        nodes
+            .iter()
+            .any(|node| node.id == *id && node.share_kept == Some(true))
+    };
     let present: Vec<u64> = holders.iter().copied().filter(has).collect();
     let threshold = u32::from(root.sharing.threshold);
-    let losses_left = u32::try_from(present.len()).unwrap_or(u32::MAX).checked_sub(threshold);
+    let losses_left = u32::try_from(present.len())
+        .unwrap_or(u32::MAX)
+        .checked_sub(threshold);
     Ok(Some(proto::Root {
         epoch,
         holders,

@@ -20,8 +20,8 @@ mod scrub;
 mod services;
 mod shared;
 mod unsealing;
-mod verifying;
 mod vaults;
+mod verifying;
 mod waiting;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ mod ladder;
 mod members;
 mod races;
 mod reach;
+mod shares;
 
 use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
 use eunoe_client::types::{ContentState, Participant, ParticipantKind, part};
