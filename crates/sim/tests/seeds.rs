@@ -158,4 +158,19 @@ mod sabotage {
     fn an_effect_of_an_entry_rather_than_of_the_state_is_found() {
         sabotaged(Sabotage::EffectOnEntry);
     }
+
+    #[test]
+    fn a_share_that_is_counted_and_not_kept_is_found() {
+        sabotaged(Sabotage::UnkeptShareCounts);
+    }
+
+    #[test]
+    fn what_is_called_destroyed_too_early_is_found() {
+        sabotaged(Sabotage::DestroyedEarly);
+    }
+
+    #[test]
+    fn a_word_before_the_deed_is_found() {
+        sabotaged(Sabotage::WordBeforeDeed);
+    }
 }

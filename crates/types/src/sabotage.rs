@@ -17,6 +17,12 @@ pub enum Sabotage {
     /// What follows from a fence is done when its entry is seen, and never for one that the state has already: after a
     /// start, or with a snapshot.
     EffectOnEntry,
+    /// A share of a new root counts as kept although its holder did not say so.
+    UnkeptShareCounts,
+    /// Keys count as destroyed while as many shares may be left as it takes.
+    DestroyedEarly,
+    /// A node says that it destroyed its share before it did.
+    WordBeforeDeed,
 }
 
 /// Whether `fault` was selected. Constantly false without the feature.

@@ -4,6 +4,7 @@
 //! last, and those of attempts begun until then. Looking at its last epoch alone would not do: holders of an older root
 //! may have been replaced before they destroyed their shares, and still rebuild that one.
 
+use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_types::{DecodeError, Fault, NodeId, limits};
 
 use super::erasure_query::prefixed;
@@ -59,7 +60,8 @@ impl Standing {
 
     /// Whether so few shares of a root are left that nobody can rebuild it.
     fn is_closed(&self, root: &RootRow) -> bool {
-        self.keeping(root).count() < usize::from(root.sharing.threshold)
+        let enough = usize::from(root.sharing.threshold) + usize::from(sabotage::is(Sabotage::DestroyedEarly));
+        self.keeping(root).count() < enough
     }
 
     /// Keys whose last epoch is before this one are destroyed: too few shares are left of every root that led to them, and no

@@ -11,6 +11,7 @@ use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
 use eunoe_types::GroupId;
+use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_vault::Slot;
 use tokio::time::Instant;
 
@@ -166,6 +167,9 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
 /// Destroys the shares that are not needed; says whether this node holds none before the current one any more, and can have
 /// none: from the moment when it is clear that none is on its way, nothing but what the vault lists is left of them.
 async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
+    if sabotage::is(Sabotage::WordBeforeDeed) && attest(shared, epoch).await? {
+        tokio::time::sleep(INTERVAL).await;
+    }
     shared.keyring.refuse_before(epoch);
     // Another epoch may begin while this one's keys drain: the caller looks at the state again.
     let is_drained = shared.keyring.former_is_gone(epoch);

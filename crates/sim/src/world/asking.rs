@@ -391,7 +391,7 @@ impl Asker {
             Step::Requested => {}
             Step::Fenced => self.net.count(Event::Fenced),
             Step::Rekeyed => self.net.count(Event::Rekeyed),
-            Step::DestroyedByMost => self.net.count(Event::DestroyedByMost),
+            Step::DestroyedByMost => {}
             Step::Destroyed => self.net.count(Event::Destroyed),
         }
         Outcome::Ok(Reply::Erasure(shown))

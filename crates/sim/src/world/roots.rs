@@ -22,6 +22,8 @@ pub(super) struct Roots {
     refreshing: Option<Slot>,
     /// Roots that came to count without an erasure.
     refreshed: u64,
+    /// Times when keys were destroyed although not every node had spoken.
+    by_most: u64,
     destroyed_before: u64,
     full_before: u64,
 }
@@ -59,6 +61,9 @@ impl Roots {
             });
         }
         let standing = Standing::read(view)?;
+        let by_most = |before: u64, full: u64| before > full && before > 0;
+        let now = by_most(standing.destroyed_before(), standing.full_before());
+        self.by_most += u64::from(now && !by_most(self.destroyed_before, self.full_before));
         self.destroyed_before = standing.destroyed_before();
         self.full_before = standing.full_before();
         Ok(())
@@ -90,6 +95,9 @@ impl World {
         if matches!(read, Ok(Ok(()))) {
             for _ in 0..std::mem::take(&mut roots.refreshed) {
                 self.coverage.count(Event::Refreshed);
+            }
+            for _ in 0..std::mem::take(&mut roots.by_most) {
+                self.coverage.count(Event::DestroyedByMost);
             }
             self.judge(&roots);
         }
