@@ -180,7 +180,7 @@ fn a_row_of_an_erased_key_that_is_left_in_is_found_in_both_trees() {
                     let record = IndexRecord::decode(&row.content).expect("decodes");
                     (record.kid == world.erased).then_some(LeafName::Index(record.locator))
                 }
-                _ => {
+                Tree::Key | Tree::Meta => {
                     let record = KeyRecord::decode(&row.content).expect("decodes");
                     (record.kid == world.erased).then_some(LeafName::Key(record.kid))
                 }
