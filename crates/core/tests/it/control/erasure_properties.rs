@@ -236,17 +236,20 @@ proptest! {
             let held = control::holders(after).expect("decodes");
             for (node, was) in control::holders(before).expect("decodes") {
                 let now = held.iter().find(|(id, _)| *id == node).expect("a holder is never forgotten").1;
-                let said = match command {
-                    Command::AttestDestroyed(said) if said.node == node => Some(said.epoch),
-                    Command::Decommission(said) if said.node == node => Some(control::HOLDS_NONE),
-                    _ => None,
+                let said = if let Command::AttestDestroyed(said) = command && said.node == node {
+                    Some(said.epoch)
+                } else if let Command::Decommission(said) = command && said.node == node {
+                    Some(control::HOLDS_NONE)
+                } else {
+                    None
                 };
                 for (was, now) in [(was.share, now.share), (was.memory, now.memory)] {
                     prop_assert!(now <= was || said == Some(now));
                 }
-                let over = match command {
-                    Command::LeaseOver(over) if (over.node, over.boot) == (node, was.boot) => Some(over.epoch),
-                    _ => said,
+                let over = if let Command::LeaseOver(over) = command && (over.node, over.boot) == (node, was.boot) {
+                    Some(over.epoch)
+                } else {
+                    said
                 };
                 prop_assert!(now.dark <= was.dark || over == Some(now.dark));
                 prop_assert!(now.retired || now.oldest() <= present);

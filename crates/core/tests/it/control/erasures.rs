@@ -334,7 +334,7 @@ fn next_attempt(rows: &Rows, epoch: &EpochRow, command: BeginEpoch, ripe: usize)
     let holders = recipients.iter().map(|(node, _)| node.0);
     let few = usize::from(command.sharing.threshold.max(1));
     let mut sharing = among(holders.take(few));
-    if command.sharing.threshold % 2 == 0 {
+    if command.sharing.threshold.is_multiple_of(2) {
         sharing.threshold = sharing.holders.len() as u8;
     }
     BeginEpoch {

@@ -57,7 +57,20 @@ impl Reach {
             Command::AttestDestroyed(said) => self.spoke(said.node, said.epoch),
             Command::Decommission(said) => self.spoke(said.node, HOLDS_NONE),
             Command::LeaseOver(said) => forget(&mut self.memory, said.node, said.epoch),
-            _ => {}
+            Command::StagePages { .. }
+            | Command::CreateKeys { .. }
+            | Command::AdmitNode { .. }
+            | Command::RemoveNode(_)
+            | Command::RaiseVersion(_)
+            | Command::RequestErasure(_)
+            | Command::ExpandErasure(_)
+            | Command::EpochChunk(_)
+            | Command::AbortEpoch { .. }
+            | Command::Sweep
+            | Command::ShareEpoch(_)
+            | Command::VerifyEpoch(_)
+            | Command::VaultRolledBack(_)
+            | Command::Seal(_) => {}
         }
     }
 

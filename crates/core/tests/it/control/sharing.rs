@@ -122,6 +122,8 @@ fn a_genesis_is_shared_among_its_own_nodes_and_kept_by_all() {
     use super::group::{BOOT, node};
     use crate::support::{Rows, run};
 
+    type Change = fn(&mut Genesis);
+
     let sharing = among(1..=3);
     let right = Genesis {
         realm: Realm([1; 16]),
@@ -142,12 +144,12 @@ fn a_genesis_is_shared_among_its_own_nodes_and_kept_by_all() {
         let answer = run(&ControlMachine, &mut rows, &[command], 1).remove(0);
         (Reply::decode(&answer.reply).expect("a reply decodes"), rows)
     };
-    let unsound = |change: fn(&mut Genesis)| {
+    let unsound = |change: Change| {
         let mut genesis = right.clone();
         change(&mut genesis);
         apply(&genesis)
     };
-    let cases: [(fn(&mut Genesis), Rejection); 6] = [
+    let cases: [(Change, Rejection); 6] = [
         (|genesis| genesis.sharing.threshold = 1, Rejection::BadSharing),
         (|genesis| genesis.made.sub_keys.truncate(2), Rejection::BadSharing),
         (
