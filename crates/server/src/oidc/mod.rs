@@ -30,7 +30,7 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 /// So long keys are trusted after their file was last seen good: a file that is missing or torn is a fault of the platform, and
 /// people need time to see the alarm and repair it before everybody is locked out; a file that was deleted because a key was
 /// stolen must come to an end all the same. Whoever wants that end at once writes a set without keys.
-const KEEP: Duration = Duration::from_hours(1);
+const KEEP: Duration = Duration::from_secs(3_600);
 
 /// The issuer's keys cannot be used.
 #[derive(Debug, thiserror::Error)]
