@@ -145,20 +145,23 @@ impl Issuer {
         if keys.is_empty() {
             tracing::warn!("the issuer's key set is empty: no token is taken");
         }
-        let inner = Inner {
-            config: config.clone(),
-            trusted: RwLock::new(Trusted {
-                keys: Arc::new(keys),
-                seen: now,
-            }),
-            seen: Mutex::new(Seen {
-                digest: digest(file.as_deref()),
-                good: true,
-            }),
+        Ok(Self::of(config.clone(), keys, digest(file.as_deref()), now))
+    }
+
+    /// An issuer with keys whose file was seen good `now`.
+    fn of(config: Oidc, keys: KeySet, digest: Option<[u8; 32]>, now: Instant) -> Self {
+        let trusted = Trusted {
+            keys: Arc::new(keys),
+            seen: now,
         };
-        Ok(Self {
+        let inner = Inner {
+            config,
+            trusted: RwLock::new(trusted),
+            seen: Mutex::new(Seen { digest, good: true }),
+        };
+        Self {
             inner: Arc::new(inner),
-        })
+        }
     }
 
     /// Reads the keys again if the file changed since it was last looked at. It blocks on the disk.
