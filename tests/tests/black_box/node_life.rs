@@ -146,7 +146,7 @@ async fn a_caller_has_so_many_tails_and_gives_their_places_back() {
     let impatient = connect(context).await;
     let refusal = tail(&impatient, &conversation).await.err().unwrap();
     assert_eq!(
-        (refusal.code, refusal.reason.as_str()),
+        (refusal.code, &*refusal.reason),
         (ErrorCode::ResourceExhausted, "CALLER_TAILS")
     );
     assert!(
