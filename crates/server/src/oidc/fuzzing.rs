@@ -1,11 +1,11 @@
 //! Key sets, tokens and claims, as fuzzers write them. Claims come without a signature, which no fuzzer finds.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
 
 use eunoe_types::fuzzing::{Reader, text};
 
-use super::{Inner, Issuer, keys};
+use super::{Issuer, keys};
 use crate::config::Oidc;
 use crate::tls::TenantScope;
 
@@ -47,11 +47,5 @@ fn issuer() -> Issuer {
         token_bytes_max: 4_096,
     };
     let keys = keys::parse(KEYS.as_bytes()).unwrap_or_default();
-    Issuer {
-        inner: Arc::new(Inner {
-            config,
-            keys: RwLock::new(Arc::new(keys)),
-            seen: Mutex::new(None),
-        }),
-    }
+    Issuer::of(config, keys, None, Instant::now())
 }

@@ -30,7 +30,7 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 /// So long keys are trusted after their file was last seen good: a file that is missing or torn is a fault of the platform, and
 /// people need time to see the alarm and repair it before everybody is locked out; a file that was deleted because a key was
 /// stolen must come to an end all the same. Whoever wants that end at once writes a set without keys.
-const KEEP: Duration = Duration::from_hours(1);
+const KEEP: Duration = Duration::from_secs(3_600);
 
 /// The issuer's keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -145,20 +145,23 @@ impl Issuer {
         if keys.is_empty() {
             tracing::warn!("the issuer's key set is empty: no token is taken");
         }
-        let inner = Inner {
-            config: config.clone(),
-            trusted: RwLock::new(Trusted {
-                keys: Arc::new(keys),
-                seen: now,
-            }),
-            seen: Mutex::new(Seen {
-                digest: digest(file.as_deref()),
-                good: true,
-            }),
+        Ok(Self::of(config.clone(), keys, digest(file.as_deref()), now))
+    }
+
+    /// An issuer with keys whose file was seen good `now`.
+    fn of(config: Oidc, keys: KeySet, digest: Option<[u8; 32]>, now: Instant) -> Self {
+        let trusted = Trusted {
+            keys: Arc::new(keys),
+            seen: now,
         };
-        Ok(Self {
+        let inner = Inner {
+            config,
+            trusted: RwLock::new(trusted),
+            seen: Mutex::new(Seen { digest, good: true }),
+        };
+        Self {
             inner: Arc::new(inner),
-        })
+        }
     }
 
     /// Reads the keys again if the file changed since it was last looked at. It blocks on the disk.

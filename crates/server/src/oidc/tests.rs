@@ -281,7 +281,7 @@ fn a_well_formed_set_without_the_key_ends_its_trust_at_once() {
 
 #[test]
 fn keys_whose_file_is_gone_or_torn_count_for_another_hour() {
-    let later = |minutes| Instant::now() + Duration::from_mins(minutes);
+    let later = |minutes: u64| Instant::now() + Duration::from_secs(60 * minutes);
     let world = World::new();
     let token = world.token(&good_claims());
     for contents in [None, Some("{")] {

@@ -83,6 +83,25 @@ pub(super) fn malformed(world: &World) -> Vec<Row> {
     rows.finish()
 }
 
+/// Rows of callers who ask in nobody's name, or in their own.
+fn in_own_name(world: &World, rows: &mut Rows) {
+    let unnamed = (Code::PermissionDenied, "SUBJECT", "");
+    rows.caller = World::bearer(&world.issuer.wrong("sub", serde_json::Value::Null));
+    rows.refused("a tenant by nobody", REQUEST, &whole(true, "leaving"), unnamed);
+    // The id is taken among the tenant's, and free among this person's own.
+    rows.caller = World::bearer(&world.issuer.token("subject", "visitor/nobody"));
+    let own_id = RequestErasureRequest {
+        request_id: "erasure-1".into(),
+        ..erase(Target::Subject("visitor/nobody".into()))
+    };
+    rows.absent(
+        "a subject with a tenant's request id",
+        REQUEST,
+        &own_id,
+        "subject",
+    );
+}
+
 pub(super) fn refused(world: &World) -> Vec<Row> {
     let mut rows = Rows::of(world.certified("platform"));
     let nobody = erase(Target::Subject("visitor/nobody".into()));
@@ -123,21 +142,7 @@ pub(super) fn refused(world: &World) -> Vec<Row> {
         &whole(true, "leaving"),
         ROLE,
     );
-    let unnamed = (Code::PermissionDenied, "SUBJECT", "");
-    rows.caller = World::bearer(&world.issuer.wrong("sub", serde_json::Value::Null));
-    rows.refused("a tenant by nobody", REQUEST, &whole(true, "leaving"), unnamed);
-    // The id is taken among the tenant's, and free among this person's own.
-    rows.caller = World::bearer(&world.issuer.token("subject", "visitor/nobody"));
-    let own_id = RequestErasureRequest {
-        request_id: "erasure-1".into(),
-        ..nobody
-    };
-    rows.absent(
-        "a subject with a tenant's request id",
-        REQUEST,
-        &own_id,
-        "subject",
-    );
+    in_own_name(world, &mut rows);
     for role in ["operator", "auditor", "agent"] {
         rows.caller = world.certified(role);
         rows.refused(role, REQUEST, &erase(anna()), ROLE);
