@@ -1,6 +1,6 @@
 //! Keys that are fenced: known by name as soon as the fence is applied here, whatever a cache still holds.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -21,7 +21,8 @@ pub(crate) struct DeadKeys {
 
 #[derive(Default)]
 struct Known {
-    kids: HashSet<Kid>,
+    /// With the place of the fence in the log.
+    kids: HashMap<Kid, u64>,
     last: Option<FencedKey>,
 }
 
@@ -47,7 +48,7 @@ impl DeadKeys {
                 return Ok(new);
             };
             known.last = Some(*last);
-            known.kids.extend(page.iter().map(|key| key.kid));
+            known.kids.extend(page.iter().map(|key| (key.kid, key.index)));
             new.extend(page.iter().map(|key| key.kid));
             self.any.store(true, Ordering::Release);
         }
@@ -55,12 +56,15 @@ impl DeadKeys {
 
     /// Whether a key is fenced.
     pub(crate) fn contains(&self, kid: &Kid) -> bool {
-        self.any.load(Ordering::Acquire)
-            && self
-                .known
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .kids
-                .contains(kid)
+        self.fence_of(kid).is_some()
+    }
+
+    /// Where in the log a key was fenced, if it is.
+    pub(crate) fn fence_of(&self, kid: &Kid) -> Option<u64> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.kids.get(kid).copied()
     }
 }

@@ -38,6 +38,8 @@ pub const VOTERS_MAX: usize = 7;
 pub const DATA_GROUPS_MAX: u32 = 64;
 /// Unacknowledged messages of one StreamAppend.
 pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
+/// Keys of one name that exist at once: the one in use, and those before it that are fenced.
+pub const INCARNATIONS_MAX: u32 = 4;
 /// Keys that one epoch erases.
 pub const EPOCH_ERASURES_MAX: usize = 512;
 /// Keys that one command fences below others.

@@ -2,7 +2,7 @@
 
 use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
 
-use super::command::{Command, Genesis, NewKey, Page, row_digest};
+use super::command::{Command, Genesis, NewKey, Page};
 use super::erasure_row::{EpochRow, frozen_key};
 use super::event::Event;
 use super::placement;
@@ -151,7 +151,7 @@ fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> 
 }
 
 /// Why a key cannot be created, if it cannot.
-fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
+fn obstacle(txn: &Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
     if txn.contains(&KeyStateRow::key(&key.kid))? {
         return Ok(Some(KeyOutcome::Exists));
     }
@@ -160,15 +160,17 @@ fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault
     {
         return Ok(Some(KeyOutcome::ParentErased));
     }
+    if key.epoch != epoch {
+        return Ok(Some(KeyOutcome::Stale));
+    }
     for row in &key.rows {
         if generation(txn, row.tree, row.page)? != row.generation {
-            return Ok(Some(KeyOutcome::StaleGeneration));
+            return Ok(Some(KeyOutcome::Stale));
         }
         if txn.contains(&frozen_key(row.tree, row.page))? {
             return Ok(Some(KeyOutcome::Frozen));
         }
-        let present = txn.get(&leaf_row_key(row.tree, row.page, row.generation, &row.tag))?;
-        if present.map(|sealed| row_digest(&sealed)) != row.replaces {
+        if txn.contains(&leaf_row_key(row.tree, row.page, row.generation, &row.tag))? {
             return Ok(Some(KeyOutcome::Exists));
         }
     }
@@ -176,7 +178,7 @@ fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault
 }
 
 fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
-    if let Some(obstacle) = obstacle(txn, key)? {
+    if let Some(obstacle) = obstacle(txn, epoch, key)? {
         return Ok(obstacle);
     }
     for row in &key.rows {

@@ -128,6 +128,9 @@ pub struct NewKey<'a> {
     pub commit: [u8; 32],
     /// Public commitment to the key.
     pub key_commit: [u8; 32],
+    /// The epoch that it was prepared in. Places of its name that were taken then may be free in a later one, so that
+    /// two keys could get one name.
+    pub epoch: u64,
     /// Its sealed record and index row.
     pub rows: Vec<NewRow<'a>>,
 }
@@ -145,13 +148,6 @@ pub struct NewRow<'a> {
     pub tag: [u8; 16],
     /// The sealed record.
     pub sealed: &'a [u8],
-    /// The row that it takes the place of, as [`row_digest`] of its sealed form; none for a place that is free.
-    pub replaces: Option<[u8; 32]>,
-}
-
-/// What names a sealed row that another one is to take the place of.
-pub fn row_digest(sealed: &[u8]) -> [u8; 32] {
-    eunoe_merkle::leaf_hash(sealed)
 }
 
 impl<'a> Command<'a> {
@@ -315,16 +311,12 @@ impl<'a> NewKey<'a> {
             Some(parent) => e.u8(1).fixed(parent.as_bytes()),
         };
         e.fixed(&self.commit).fixed(&self.key_commit);
-        e.varint(self.rows.len() as u64);
+        e.varint(self.epoch).varint(self.rows.len() as u64);
         self.rows.iter().for_each(|row| {
             e.u8(row.tree)
                 .varint(u64::from(row.page))
                 .varint(u64::from(row.generation));
             e.fixed(&row.tag).bytes(row.sealed);
-            match &row.replaces {
-                None => e.u8(0),
-                Some(digest) => e.u8(1).fixed(digest),
-            };
         });
     }
 
@@ -335,6 +327,7 @@ impl<'a> NewKey<'a> {
             parent: optional_kid(d)?,
             commit: d.array()?,
             key_commit: d.array()?,
+            epoch: d.varint()?,
             rows: list(d, ROWS_OF_KEY_MAX, |d| {
                 Ok(NewRow {
                     tree: d.u8()?,
@@ -342,10 +335,6 @@ impl<'a> NewKey<'a> {
                     generation: d.varint_u32()?,
                     tag: d.array()?,
                     sealed: d.bytes()?,
-                    replaces: match d.flag()? {
-                        false => None,
-                        true => Some(d.array()?),
-                    },
                 })
             })?,
         })

@@ -22,7 +22,7 @@ mod reply;
 mod row;
 
 pub use apply::ControlMachine;
-pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
+pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
 pub use epoch::chunk_digest;
 pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
 pub use erasure_query::{

@@ -30,8 +30,8 @@ pub enum KeyOutcome {
     Created,
     /// Something is filed under one of its names already: look it up again.
     Exists,
-    /// One of its pages has a newer generation: seal it again.
-    StaleGeneration,
+    /// Pages or names are not what they were when it was prepared: make it again.
+    Stale,
     /// An epoch is replacing one of its pages: seal it again in a moment.
     Frozen,
     /// A key that it would die with is fenced or gone.
@@ -121,7 +121,7 @@ impl KeyOutcome {
         match self {
             Self::Created => 1,
             Self::Exists => 2,
-            Self::StaleGeneration => 3,
+            Self::Stale => 3,
             Self::Frozen => 4,
             Self::ParentErased => 5,
         }
@@ -131,7 +131,7 @@ impl KeyOutcome {
         match tag {
             1 => Ok(Self::Created),
             2 => Ok(Self::Exists),
-            3 => Ok(Self::StaleGeneration),
+            3 => Ok(Self::Stale),
             4 => Ok(Self::Frozen),
             5 => Ok(Self::ParentErased),
             unknown => Err(DecodeError::UnknownTag(unknown)),

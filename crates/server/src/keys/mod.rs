@@ -219,7 +219,7 @@ impl Keys {
             self.barrier().await?;
             match outcome {
                 KeyOutcome::Created => return Ok(kid),
-                KeyOutcome::Exists | KeyOutcome::StaleGeneration => {}
+                KeyOutcome::Exists | KeyOutcome::Stale => {}
                 KeyOutcome::Frozen => tokio::time::sleep(FROZEN_PAUSE).await,
                 KeyOutcome::ParentErased => return Err(ApiError::erased()),
             }

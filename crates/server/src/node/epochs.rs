@@ -56,6 +56,7 @@ impl From<KeyringError> for Failed {
         match error {
             KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot => Self::Sealed,
             KeyringError::WrongRoot
+            | KeyringError::NameTaken
             | KeyringError::Key(_)
             | KeyringError::Seal(_)
             | KeyringError::Fault(_) => Self::Unfit(error.into()),

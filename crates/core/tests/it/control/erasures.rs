@@ -1,8 +1,8 @@
 //! Erasures and epochs in histories: some as a driver would propose them to the state that they meet, some hostile.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, NewKey, Page,
-    RequestErasure, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, Page, RequestErasure,
+    SwitchEpoch,
 };
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs};
 use proptest::collection::vec;
@@ -16,11 +16,8 @@ use crate::support::{Rows, run_from};
 pub(crate) enum Step {
     /// A command as it is.
     Is(Command<'static>),
-    /// Keys, sealed for the present generations of their pages, over what is filed there if `replace`.
-    Create {
-        command: Command<'static>,
-        replace: bool,
-    },
+    /// Keys, prepared in the present epoch for the present generations of their pages.
+    Create(Command<'static>),
     /// The next attempt at the next epoch, for so many of the keys that are ripe.
     Begin { command: BeginEpoch, ripe: usize },
     /// The next chunk, with those rows whose pages are frozen.
@@ -179,7 +176,7 @@ fn fitted(rows: &Rows, step: Step) -> Command<'static> {
     let epoch = control::epoch(rows).expect("decodes");
     match (step, epoch) {
         (Step::Is(command), _) => command,
-        (Step::Create { command, replace }, _) => current(rows, command, replace),
+        (Step::Create(command), epoch) => current(rows, command, epoch.map_or(0, |row| row.epoch)),
         (Step::Begin { command, ripe }, Some(epoch)) => Command::BeginEpoch(BeginEpoch {
             epoch: epoch.epoch + 1,
             attempt: epoch.last_attempt + 1,
@@ -233,16 +230,15 @@ fn fitted(rows: &Rows, step: Step) -> Command<'static> {
     }
 }
 
-fn current(rows: &Rows, command: Command<'static>, replace: bool) -> Command<'static> {
+fn current(rows: &Rows, command: Command<'static>, epoch: u64) -> Command<'static> {
     let Command::CreateKeys { time, mut keys } = command else {
         return command;
     };
-    for row in keys.iter_mut().flat_map(|key: &mut NewKey<'_>| &mut key.rows) {
-        row.generation = control::page_generation(rows, row.tree, row.page).expect("decodes");
-        let present = control::leaf_row(rows, row.tree, row.page, &row.tag).expect("reads");
-        row.replaces = present
-            .filter(|_| replace)
-            .map(|sealed| control::row_digest(&sealed));
+    for key in &mut keys {
+        key.epoch = epoch;
+        for row in &mut key.rows {
+            row.generation = control::page_generation(rows, row.tree, row.page).expect("decodes");
+        }
     }
     Command::CreateKeys { time, keys }
 }

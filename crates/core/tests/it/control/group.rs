@@ -79,12 +79,25 @@ impl Group {
     }
 
     pub(crate) fn create(&mut self, kid: Kid, parent: Option<Kid>, rows: Vec<NewRow<'_>>) -> KeyOutcome {
+        let epoch = control::epoch(&self.rows).expect("decodes");
+        self.create_of(epoch.map_or(0, |row| row.epoch), kid, parent, rows)
+    }
+
+    /// A key that was prepared in an epoch.
+    pub(crate) fn create_of(
+        &mut self,
+        epoch: u64,
+        kid: Kid,
+        parent: Option<Kid>,
+        rows: Vec<NewRow<'_>>,
+    ) -> KeyOutcome {
         let key = NewKey {
             kid,
             kind: 1,
             parent,
             commit: [3; 32],
             key_commit: [4; 32],
+            epoch,
             rows,
         };
         let keys = vec![key];
@@ -252,6 +265,5 @@ pub(crate) fn row(tree: u8, page: u32, generation: u32, sealed: &'static [u8]) -
         generation,
         tag: [8; 16],
         sealed,
-        replaces: None,
     }
 }

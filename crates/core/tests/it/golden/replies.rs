@@ -49,7 +49,7 @@ fn control_replies() -> Vec<(String, control::Reply)> {
     let outcomes = vec![
         KeyOutcome::Created,
         KeyOutcome::Exists,
-        KeyOutcome::StaleGeneration,
+        KeyOutcome::Stale,
         KeyOutcome::Frozen,
         KeyOutcome::ParentErased,
     ];
