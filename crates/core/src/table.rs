@@ -63,6 +63,12 @@ pub(crate) const EXPAND: u8 = 0x33;
 pub(crate) const PENDING: u8 = 0x34;
 /// Control group: erasures whose old roots are not destroyed everywhere, by their last epoch.
 pub(crate) const REKEYED: u8 = 0x35;
+/// Control group: keys that an erasure fenced and that are not erased.
+pub(crate) const KEY_OF_ERASURE: u8 = 0x36;
+/// Control group: erasures with fenced keys, by what they wait for.
+pub(crate) const UNDER_WAY: u8 = 0x37;
+/// Control group: the keys that came back last.
+pub(crate) const RETURNED: u8 = 0x38;
 /// Control group: the placement policy.
 pub(crate) const PLACEMENT: u8 = 0x3f;
 

@@ -25,6 +25,7 @@ pub struct PreparedKey {
     commit: [u8; 32],
     key_commit: [u8; 32],
     epoch: u64,
+    returns: u64,
     rows: Vec<PreparedRow>,
 }
 
@@ -53,6 +54,7 @@ impl PreparedKey {
             commit: self.commit,
             key_commit: self.key_commit,
             epoch: self.epoch,
+            returns: self.returns,
             rows: rows.collect(),
         }
     }
@@ -68,6 +70,8 @@ struct Purpose<'a> {
     reference: &'a [u8],
     /// Where it is filed in the index, if it is.
     place: Option<Locator>,
+    /// How often keys had come back when the place was looked for.
+    returns: u64,
 }
 
 impl Unsealed {
@@ -79,6 +83,7 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
         let Some(place) = self.free_place(view, self.tenant_places(tenant))? else {
             return Ok(None);
         };
@@ -89,6 +94,7 @@ impl Unsealed {
             tenant: tenant.as_str(),
             reference: b"",
             place: Some(place),
+            returns,
         };
         self.prepare(view, purpose, now, entropy).map(Some)
     }
@@ -102,6 +108,7 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
         let places = tenant.places(IndexKind::Subject, subject.as_bytes());
         let Some(place) = self.free_place(view, places)? else {
             return Ok(None);
@@ -113,6 +120,7 @@ impl Unsealed {
             tenant: tenant.id().as_str(),
             reference: subject.as_bytes(),
             place: Some(place),
+            returns,
         };
         self.prepare(view, purpose, now, entropy).map(Some)
     }
@@ -126,6 +134,7 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
         let Some(place) = self.free_place(view, tenant.places(IndexKind::Bucket, name))? else {
             return Ok(None);
         };
@@ -136,6 +145,7 @@ impl Unsealed {
             tenant: tenant.id().as_str(),
             reference: name,
             place: Some(place),
+            returns,
         };
         self.prepare(view, purpose, now, entropy).map(Some)
     }
@@ -152,6 +162,7 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
         let place = match reference {
             None => None,
             Some(name) => match self.free_place(view, tenant.places(IndexKind::ConvRef, name))? {
@@ -170,6 +181,7 @@ impl Unsealed {
             tenant: tenant.id().as_str(),
             reference: reference.unwrap_or_default(),
             place,
+            returns,
         };
         self.prepare(view, purpose, now, entropy).map(Some)
     }
@@ -250,6 +262,7 @@ impl Unsealed {
             commit,
             key_commit,
             epoch: self.epoch(),
+            returns: purpose.returns,
             rows,
         })
     }

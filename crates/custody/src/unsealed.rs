@@ -12,7 +12,7 @@ use eunoe_crypto::{
 use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId, limits};
 use quick_cache::sync::Cache;
 
-use crate::dead::DeadKeys;
+use crate::dead::{DeadKeys, Learned};
 use crate::error::unopened;
 use crate::held::HeldKeys;
 use crate::pages::{Pages, page_name};
@@ -148,17 +148,29 @@ impl Unsealed {
             .any(|key_ref| self.dead.contains(&key_ref.kid))
     }
 
-    /// Learns new fences; says whether there were any. What was cached for them goes.
-    pub(crate) fn learn_fences(&self, view: &dyn StateView) -> Result<bool, KeyringError> {
-        let fenced = self.dead.learn(view)?;
-        for kid in &fenced {
+    /// How often keys had come back when this node learned of it last.
+    pub(crate) fn returns(&self) -> u64 {
+        self.dead.returns()
+    }
+
+    /// Learns what was fenced and what came back. What was cached for fenced keys goes, and for names that may have got
+    /// another key.
+    pub(crate) fn learn_fences(&self, view: &dyn StateView) -> Result<Learned, KeyringError> {
+        let learned = self.dead.learn(view)?;
+        for kid in &learned.fenced {
             self.records.remove(kid);
             self.conversations.remove(&ConversationId(kid.0));
         }
-        if !fenced.is_empty() {
+        if !learned.fenced.is_empty() {
             self.content_keys.retain(|refs, _| !self.is_dead(refs));
         }
-        Ok(!fenced.is_empty())
+        if learned.returned {
+            // A name leads to its first key in use, and the cache may know a later one.
+            self.index.clear();
+            let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+            tenants.clear();
+        }
+        Ok(learned)
     }
 
     /// An error unless `view` is of the epoch whose root this is: under another root, pages and rows are other ones,
@@ -222,6 +234,34 @@ impl Unsealed {
         subject: &str,
     ) -> Result<Option<Kid>, KeyringError> {
         self.find(view, tenant.places(IndexKind::Subject, subject.as_bytes()))
+    }
+
+    /// All keys in use of a data subject's name. It has several when an erasure was taken back after the name was used
+    /// again; [`Self::subject`] says the first.
+    pub fn subjects_in_use(
+        &self,
+        view: &dyn StateView,
+        tenant: &Tenant,
+        subject: &str,
+    ) -> Result<Vec<Kid>, KeyringError> {
+        self.in_use(view, tenant.places(IndexKind::Subject, subject.as_bytes()))
+    }
+
+    /// All keys in use of a tenant's name, as for a subject.
+    pub fn tenants_in_use(&self, view: &dyn StateView, id: &TenantId) -> Result<Vec<Kid>, KeyringError> {
+        self.in_use(view, self.tenant_places(id))
+    }
+
+    fn in_use(
+        &self,
+        view: &dyn StateView,
+        places: impl Iterator<Item = Locator>,
+    ) -> Result<Vec<Kid>, KeyringError> {
+        let mut kids = Vec::new();
+        for place in places {
+            kids.extend(self.filed(view, place)?.filter(|kid| !self.is_fenced(kid)));
+        }
+        Ok(kids)
     }
 
     /// A conversation by what it is found by.

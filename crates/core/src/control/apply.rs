@@ -11,7 +11,7 @@ use super::row::{
     GenesisRow, KeyState, KeyStateRow, NODES_MAX, NodeRow, NodeState, leaf_row_key, page_generation_key,
     page_key, staged_page_key, version_key,
 };
-use super::{epoch, erase, holder};
+use super::{cancel, epoch, erase, holder};
 use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn, table};
 
 /// The machine of the control group.
@@ -39,6 +39,7 @@ impl Machine for ControlMachine {
             Command::AbortEpoch { attempt } => epoch::abort(txn, *attempt)?,
             Command::AttestDestroyed(said) => holder::attest(txn, said)?,
             Command::Sweep => epoch::sweep(txn)?,
+            Command::CancelErasure(asked) => cancel::cancel(txn, at, asked)?,
         };
         let effects = if answer.is_ok() {
             vec![Effect::ControlChanged]
@@ -143,15 +144,16 @@ fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> 
     let Some(epoch) = epoch::epoch(txn)? else {
         return Ok(Err(Rejection::NoGenesis));
     };
+    let now = (epoch.epoch, cancel::returned(txn)?.number);
     let outcomes = keys
         .iter()
-        .map(|key| create_key(txn, epoch.epoch, key))
+        .map(|key| create_key(txn, now, key))
         .collect::<Result<_, _>>()?;
     Ok(Ok(Reply::Keys(outcomes)))
 }
 
 /// Why a key cannot be created, if it cannot.
-fn obstacle(txn: &Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
+fn obstacle(txn: &Txn<'_>, now: (u64, u64), key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
     if txn.contains(&KeyStateRow::key(&key.kid))? {
         return Ok(Some(KeyOutcome::Exists));
     }
@@ -160,7 +162,7 @@ fn obstacle(txn: &Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<Option<KeyOut
     {
         return Ok(Some(KeyOutcome::ParentErased));
     }
-    if key.epoch != epoch {
+    if (key.epoch, key.returns) != now {
         return Ok(Some(KeyOutcome::Stale));
     }
     for row in &key.rows {
@@ -177,8 +179,9 @@ fn obstacle(txn: &Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<Option<KeyOut
     Ok(None)
 }
 
-fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
-    if let Some(obstacle) = obstacle(txn, epoch, key)? {
+/// Creates a key in the state `now`: this epoch, after so many returns of keys.
+fn create_key(txn: &mut Txn<'_>, now: (u64, u64), key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
+    if let Some(obstacle) = obstacle(txn, now, key)? {
         return Ok(obstacle);
     }
     for row in &key.rows {
@@ -198,7 +201,7 @@ fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutc
     }
     Event::new()
         .bytes("c", &key.commit)
-        .number("epoch", epoch)
+        .number("epoch", now.0)
         .bytes("kc", &key.key_commit)
         .number("kind", u64::from(key.kind))
         .text("t", "eunoe/key-created@v1")

@@ -6,7 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::erasure_row::{EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow};
+use super::erasure_row::{
+    EpochRow, ErasureRow, ErasureState, HolderRow, PendingEpoch, PendingRow, ReturnedRow,
+};
 use super::row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};
 
 fn genesis_row() -> impl Strategy<Value = GenesisRow> {
@@ -82,11 +84,19 @@ fn erasure_row() -> impl Strategy<Value = ErasureRow> {
             rekeyed: TimeMs(rekeyed),
             time: TimeMs(time)
         }),
+        any::<(u64, [u8; 8])>().prop_map(|(time, by)| ErasureState::Cancelling {
+            time: TimeMs(time),
+            by: RequestMac(by)
+        }),
+        any::<(u64, [u8; 8])>().prop_map(|(time, by)| ErasureState::Cancelled {
+            time: TimeMs(time),
+            by: RequestMac(by)
+        }),
     ];
     let names = any::<([u8; 16], [u8; 16], [u8; 8], [u8; 8], [u8; 32])>();
     let numbers = any::<[u64; 7]>();
-    (state, names, numbers, any::<(u8, u8, bool)>()).prop_map(
-        |(state, (target, tenant, mac, requester, commit), numbers, (kind, reason, urgent))| {
+    (state, names, numbers, any::<(u8, u8, bool, u32)>()).prop_map(
+        |(state, (target, tenant, mac, requester, commit), numbers, (kind, reason, urgent, hold_s))| {
             let [number, requested, fenced, index, keys, left, expanding] = numbers;
             ErasureRow {
                 number,
@@ -94,6 +104,7 @@ fn erasure_row() -> impl Strategy<Value = ErasureRow> {
                 state,
                 reason,
                 urgent,
+                hold_s,
                 target: Kid(target),
                 tenant: Kid(tenant),
                 mac: RequestMac(mac),
@@ -129,6 +140,13 @@ fn pending_row() -> impl Strategy<Value = PendingRow> {
     })
 }
 
+fn returned_row() -> impl Strategy<Value = ReturnedRow> {
+    (any::<u64>(), vec(any::<[u8; 16]>(), 0..4)).prop_map(|(number, kids)| ReturnedRow {
+        number,
+        kids: kids.into_iter().map(Kid).collect(),
+    })
+}
+
 fn holder_row() -> impl Strategy<Value = HolderRow> {
     any::<(u64, [u8; 16])>().prop_map(|(oldest, boot)| HolderRow {
         oldest,
@@ -141,6 +159,7 @@ proptest! {
     fn rows_decode_to_what_was_encoded(
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
         (erasure, epoch, pending, holder) in (erasure_row(), epoch_row(), pending_row(), holder_row()),
+        returned in returned_row(),
     ) {
         prop_assert_eq!(GenesisRow::decode(&genesis.encode()), Ok(genesis));
         prop_assert_eq!(NodeRow::decode(&node.encode()), Ok(node));
@@ -149,6 +168,7 @@ proptest! {
         prop_assert_eq!(EpochRow::decode(&epoch.encode()), Ok(epoch));
         prop_assert_eq!(PendingRow::decode(&pending.encode()), Ok(pending));
         prop_assert_eq!(HolderRow::decode(&holder.encode()), Ok(holder));
+        prop_assert_eq!(ReturnedRow::decode(&returned.encode()), Ok(returned));
     }
 
     #[test]
@@ -156,11 +176,12 @@ proptest! {
         bytes in vec(any::<u8>(), 0..120),
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
         (erasure, epoch, pending, holder) in (erasure_row(), epoch_row(), pending_row(), holder_row()),
+        returned in returned_row(),
         (at, to) in any::<(usize, u8)>(),
     ) {
         let rows = [
             genesis.encode(), node.encode(), key.encode(), erasure.encode(), epoch.encode(), pending.encode(),
-            holder.encode(),
+            holder.encode(), returned.encode(),
         ];
         let damaged = rows.into_iter().map(|mut row| {
             let at = at % row.len();
@@ -177,6 +198,7 @@ proptest! {
                 EpochRow::decode(bytes).map(|row| row.encode()),
                 PendingRow::decode(bytes).map(|row| row.encode()),
                 HolderRow::decode(bytes).map(|row| row.encode()),
+                ReturnedRow::decode(bytes).map(|row| row.encode()),
             ];
             for row in again.into_iter().flatten() {
                 prop_assert_eq!(&row, bytes);
@@ -187,7 +209,7 @@ proptest! {
     #[test]
     fn a_cut_or_longer_row_is_refused(
         (genesis, key, erasure, epoch) in (genesis_row(), key_row(), erasure_row(), epoch_row()),
-        (pending, holder) in (pending_row(), holder_row()),
+        (pending, holder, returned) in (pending_row(), holder_row(), returned_row()),
     ) {
         fn refuses<T>(row: &[u8], decode: impl Fn(&[u8]) -> Result<T, eunoe_types::DecodeError>) -> bool {
             (0..row.len()).all(|length| decode(&row[..length]).is_err()) && decode(&[row, &[0]].concat()).is_err()
@@ -198,5 +220,6 @@ proptest! {
         prop_assert!(refuses(&epoch.encode(), EpochRow::decode));
         prop_assert!(refuses(&pending.encode(), PendingRow::decode));
         prop_assert!(refuses(&holder.encode(), HolderRow::decode));
+        prop_assert!(refuses(&returned.encode(), ReturnedRow::decode));
     }
 }

@@ -2,7 +2,9 @@
 
 use eunoe_types::{BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, Realm, TimeMs, limits};
 
-use super::erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, RequestErasure, SwitchEpoch};
+use super::erasure_command::{
+    AttestDestroyed, BeginEpoch, CancelErasure, EpochChunk, RequestErasure, SwitchEpoch,
+};
 use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
 use crate::placement::Policy;
@@ -53,7 +55,7 @@ pub enum Command<'a> {
     RaiseVersion(u32),
     /// Fences a key, or records that a first person asks for it.
     RequestErasure(RequestErasure),
-    /// Fences some more keys below a fenced one.
+    /// Fences some more keys below a fenced one, or takes some more of an erasure back.
     ExpandErasure(ErasureId),
     /// Begins an attempt at the next epoch; an earlier attempt is over with that.
     BeginEpoch(BeginEpoch),
@@ -70,6 +72,8 @@ pub enum Command<'a> {
     AttestDestroyed(AttestDestroyed),
     /// Deletes some rows of replaced leaf pages.
     Sweep,
+    /// Takes an erasure back whose keys are all still there.
+    CancelErasure(CancelErasure),
 }
 
 /// The name of an interior page of a key tree.
@@ -131,6 +135,8 @@ pub struct NewKey<'a> {
     /// The epoch that it was prepared in. Places of its name that were taken then may be free in a later one, so that
     /// two keys could get one name.
     pub epoch: u64,
+    /// How often keys had come back when it was prepared: one of them may be of its name.
+    pub returns: u64,
     /// Its sealed record and index row.
     pub rows: Vec<NewRow<'a>>,
 }
@@ -189,6 +195,7 @@ impl<'a> Command<'a> {
             Self::Sweep => {
                 e.u8(15);
             }
+            Self::CancelErasure(cancel) => cancel.encode(e.u8(16)),
         }
         e.finish()
     }
@@ -228,6 +235,7 @@ impl<'a> Command<'a> {
             },
             14 => Self::AttestDestroyed(AttestDestroyed::decode(&mut d)?),
             15 => Self::Sweep,
+            16 => Self::CancelErasure(CancelErasure::decode(&mut d)?),
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         d.finish()?;
@@ -311,7 +319,8 @@ impl<'a> NewKey<'a> {
             Some(parent) => e.u8(1).fixed(parent.as_bytes()),
         };
         e.fixed(&self.commit).fixed(&self.key_commit);
-        e.varint(self.epoch).varint(self.rows.len() as u64);
+        e.varint(self.epoch).varint(self.returns);
+        e.varint(self.rows.len() as u64);
         self.rows.iter().for_each(|row| {
             e.u8(row.tree)
                 .varint(u64::from(row.page))
@@ -328,6 +337,7 @@ impl<'a> NewKey<'a> {
             commit: d.array()?,
             key_commit: d.array()?,
             epoch: d.varint()?,
+            returns: d.varint()?,
             rows: list(d, ROWS_OF_KEY_MAX, |d| {
                 Ok(NewRow {
                     tree: d.u8()?,

@@ -3,7 +3,9 @@
 use eunoe_types::fuzzing::Form;
 
 use super::row::GenesisRow;
-use super::{Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, placement};
+use super::{
+    Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, ReturnedRow, placement,
+};
 
 /// Every form with one encoding.
 pub(crate) const FORMS: &[Form] = &[
@@ -27,6 +29,9 @@ pub(crate) const FORMS: &[Form] = &[
     }),
     ("holder row", |bytes| {
         Ok(HolderRow::decode(bytes)?.encode().into())
+    }),
+    ("returned row", |bytes| {
+        Ok(ReturnedRow::decode(bytes)?.encode().into())
     }),
     ("policy row", |bytes| {
         Ok(placement::encode(placement::decode(bytes)?).into())

@@ -3,6 +3,7 @@
 //! It knows keys only by random names and holds their records sealed; it never sees a message.
 
 mod apply;
+mod cancel;
 #[cfg(test)]
 mod codec_test;
 mod command;
@@ -24,12 +25,16 @@ mod row;
 pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
 pub use epoch::chunk_digest;
-pub use erasure_command::{AttestDestroyed, BeginEpoch, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch};
-pub use erasure_query::{
-    FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders, leaf_rows,
-    missing_holders, pending_epoch, sweep_is_due,
+pub use erasure_command::{
+    AttestDestroyed, BeginEpoch, CancelErasure, EpochChunk, EpochRowOf, RequestErasure, SwitchEpoch,
 };
-pub use erasure_row::{EpochRow, ErasureRow, ErasureState, HOLDS_NONE, HolderRow, PendingEpoch, PendingRow};
+pub use erasure_query::{
+    FencedKey, LeafRow, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
+    keys_of_erasure, leaf_rows, missing_holders, pending_epoch, returned, sweep_is_due, under_way,
+};
+pub use erasure_row::{
+    EpochRow, ErasureRow, ErasureState, HOLDS_NONE, HolderRow, PendingEpoch, PendingRow, ReturnedRow, Stage,
+};
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{

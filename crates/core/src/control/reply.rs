@@ -73,6 +73,10 @@ pub enum Rejection {
     KeyNotFenced,
     /// Too few nodes hold the new root.
     TooFewHolders,
+    /// There is no such erasure.
+    NoSuchErasure,
+    /// A key of the erasure, or one that its target dies with, is erased or is going to be.
+    TooLate,
     /// A node's site is not well-formed.
     SiteMalformed,
     /// The placement policy does not allow a node's site.
@@ -80,7 +84,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 18] = [
+    const ALL: [(u8, Rejection); 20] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -97,6 +101,8 @@ impl Rejection {
         (14, Self::WrongDigest),
         (15, Self::KeyNotFenced),
         (16, Self::TooFewHolders),
+        (17, Self::NoSuchErasure),
+        (18, Self::TooLate),
         (32, Self::SiteMalformed),
         (33, Self::SiteOutside),
     ];

@@ -37,6 +37,8 @@ impl Cluster {
             two_people: false,
             reason: 1,
             urgent: false,
+            hold_s: 0,
+            namesakes: Vec::new(),
             time: NOW,
         });
         assert_eq!(

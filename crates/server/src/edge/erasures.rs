@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
+use eunoe_core::control::{
+    self, CancelErasure, Command, ErasureRow, ErasureState, KeyState, NodeState, Rejection, Reply,
+    RequestErasure,
+};
+use eunoe_crypto::KeyKind;
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
@@ -46,9 +50,19 @@ pub struct ErasureRequest {
     pub reason: u8,
     /// Wait for no period.
     pub urgent: bool,
+    /// Seconds after the fence in which nothing is destroyed.
+    pub hold_s: u32,
     /// Whether the caller may be the first to ask: for a tenant that takes a dpo.
     pub may_begin: bool,
     /// Who asks: tells two people apart.
+    pub person: String,
+}
+
+/// Who takes an erasure back.
+pub struct ErasureCanceller {
+    /// Whether it is a dpo, who may any of the tenant; else somebody who may what that person asked for, but no tenant.
+    pub is_dpo: bool,
+    /// Tells people apart.
     pub person: String,
 }
 
@@ -91,6 +105,12 @@ impl Edge {
             None => self.target(&tenant, &request.target).await?,
         };
         let requester = requester(&tenant, &id, &request.person);
+        let mut namesakes = match &request.target {
+            ErasureTarget::Subject(subject) => self.inner.keys.subjects_in_use(&tenant, subject)?,
+            ErasureTarget::Tenant => self.inner.keys.tenants_in_use(tenant.id())?,
+            ErasureTarget::Conversation(_) => Vec::new(),
+        };
+        namesakes.retain(|kid| *kid != target);
         let command = Command::RequestErasure(RequestErasure {
             id,
             target,
@@ -100,6 +120,8 @@ impl Edge {
             two_people: matches!(request.target, ErasureTarget::Tenant),
             reason: request.reason,
             urgent: request.urgent,
+            hold_s: request.hold_s,
+            namesakes,
             time: surroundings::now(),
         });
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
@@ -109,13 +131,66 @@ impl Edge {
                 self.spread(index).await?;
                 telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
-                Ok((
-                    view.ok_or_else(|| ApiError::internal("an erasure vanished"))?,
-                    created,
-                ))
+                let view = view.ok_or_else(|| ApiError::internal("an erasure vanished"))?;
+                match view.row.state {
+                    ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. } => {
+                        Err(ApiError::precondition(
+                            "CANCELLED",
+                            "the erasure of this request was taken back; a new one needs a new request id",
+                        ))
+                    }
+                    ErasureState::Requested
+                    | ErasureState::Fenced
+                    | ErasureState::Rekeyed { .. }
+                    | ErasureState::Destroyed { .. } => Ok((view, created)),
+                }
             }
             Reply::Rejected(rejection) => Err(refused(rejection)),
             Reply::Done | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
+        }
+    }
+
+    /// Takes an erasure of the tenant's back. What it fenced can be read on every node when this returns and it is
+    /// CANCELLED; of very many keys some follow.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LATE` when keys of it are erased, `NOT_FOUND` also for an erasure of a tenant whose name was used again.
+    pub async fn cancel_erasure(
+        &self,
+        tenant: &TenantId,
+        id: &ErasureId,
+        by: &ErasureCanceller,
+    ) -> ApiResult<ErasureView> {
+        self.inner.quota.take(tenant, 1)?;
+        let tenant = self.known_tenant(tenant).await?;
+        self.inner.keys.barrier().await?;
+        let absent = || ApiError::not_found("erasure_id", "no such erasure");
+        let known = self.erasure_row(id)?.ok_or_else(absent)?;
+        if known.tenant != tenant.key().kid() {
+            return Err(absent());
+        }
+        let requester = requester(&tenant, id, &by.person);
+        let own = known.requester == requester && known.kind != KeyKind::Tenant.tag();
+        if !by.is_dpo && !own {
+            let message = "a dpo takes back what others asked for, and a tenant's erasure";
+            return Err(ApiError::new(ErrorCode::PermissionDenied, "ROLE", message));
+        }
+        let command = Command::CancelErasure(CancelErasure {
+            id: *id,
+            requester,
+            time: surroundings::now(),
+        });
+        let reply = self.inner.groups.propose_control(command.encode().into()).await?;
+        match Reply::decode(&reply).map_err(Fault::from)? {
+            Reply::Done => {
+                let index = self.inner.keys.barrier().await?;
+                self.spread(index).await?;
+                self.erasure_view(id)?
+                    .ok_or_else(|| ApiError::internal("an erasure vanished"))
+            }
+            Reply::Rejected(rejection) => Err(refused(rejection)),
+            Reply::Erasure { .. } | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
         }
     }
 
@@ -353,6 +428,11 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NoSuchKey | Rejection::KeyErased => {
             ApiError::not_found("target", "there is nothing of this name")
         }
+        Rejection::NoSuchErasure => ApiError::not_found("erasure_id", "no such erasure"),
+        Rejection::TooLate => ApiError::precondition(
+            "TOO_LATE",
+            "keys of the erasure are destroyed, or what it belongs to is being erased",
+        ),
         Rejection::GenesisDone
         | Rejection::NoGenesis
         | Rejection::PagesMissing

@@ -41,7 +41,7 @@ use crate::telemetry::{self, Stage, metrics};
 pub use append::{Ack, MessageInput};
 pub use content::{PartContent, PartInput};
 pub use conversations::{ConversationView, NewConversation};
-pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
+pub use erasures::{ErasureCanceller, ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
 pub use error::{ApiError, ApiResult};
 pub use hub::{Hub, TypingNotice};
 pub use opening::{MessageView, Opened, PartView, ParticipantView};

@@ -5,6 +5,7 @@ mod custodian;
 mod disk;
 mod doors;
 mod drain;
+mod due;
 mod epochs;
 mod error;
 mod founding;

@@ -1,8 +1,8 @@
 //! Erasures and epochs in histories: some as a driver would propose them to the state that they meet, some hostile.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, Page, RequestErasure,
-    SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, CancelErasure, Command, ControlMachine, EpochChunk, EpochRowOf, Page,
+    RequestErasure, SwitchEpoch,
 };
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs};
 use proptest::collection::vec;
@@ -42,22 +42,26 @@ fn request() -> impl Strategy<Value = Command<'static>> {
     (
         (0xe0u8..0xe6, kid(), 0x41u8..0x43),
         (0u8..8, 0u8..2, 0u8..3, any::<bool>()),
-        any::<u16>(),
+        (any::<u16>(), vec(kid(), 0..2)),
     )
-        .prop_map(|((id, target, tenant), (mac, requester, people, urgent), time)| {
-            Command::RequestErasure(RequestErasure {
-                id: ErasureId([id; 16]),
-                target,
-                tenant: Kid([tenant; 16]),
-                // Mostly the request of this id.
-                mac: RequestMac([if mac == 0 { 1 } else { id }; 8]),
-                requester: RequestMac([requester; 8]),
-                two_people: people == 0,
-                reason: people,
-                urgent,
-                time: TimeMs(u64::from(time)),
-            })
-        })
+        .prop_map(
+            |((id, target, tenant), (mac, requester, people, urgent), (time, namesakes))| {
+                Command::RequestErasure(RequestErasure {
+                    id: ErasureId([id; 16]),
+                    target,
+                    tenant: Kid([tenant; 16]),
+                    // Mostly the request of this id.
+                    mac: RequestMac([if mac == 0 { 1 } else { id }; 8]),
+                    requester: RequestMac([requester; 8]),
+                    two_people: people == 0,
+                    reason: people,
+                    urgent,
+                    hold_s: u32::from(mac) * 100,
+                    namesakes,
+                    time: TimeMs(u64::from(time)),
+                })
+            },
+        )
 }
 
 fn pages() -> impl Strategy<Value = Vec<(u8, u32)>> {
@@ -140,6 +144,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let one = prop_oneof![
         12 => request(),
         4 => (0xe0u8..0xe6).prop_map(|id| Command::ExpandErasure(ErasureId([id; 16]))),
+        4 => (0xe0u8..0xe7, any::<u16>()).prop_map(|(id, time)| Command::CancelErasure(CancelErasure {
+            id: ErasureId([id; 16]),
+            requester: RequestMac([id; 8]),
+            time: TimeMs(u64::from(time)),
+        })),
         1 => begin().prop_map(Command::BeginEpoch),
         1 => chunk().prop_map(Command::EpochChunk),
         1 => switch().prop_map(Command::SwitchEpoch),
@@ -236,6 +245,7 @@ fn current(rows: &Rows, command: Command<'static>, epoch: u64) -> Command<'stati
     };
     for key in &mut keys {
         key.epoch = epoch;
+        key.returns = control::returned(rows).expect("decodes").number;
         for row in &mut key.rows {
             row.generation = control::page_generation(rows, row.tree, row.page).expect("decodes");
         }
@@ -262,7 +272,7 @@ fn ripe_keys(rows: &Rows, max: usize) -> Vec<Kid> {
     {
         Some(control::KeyState::Fenced { erasure, .. }) => {
             let row = control::erasure(rows, &erasure).expect("decodes");
-            row.is_some_and(|row| row.expanding == 0)
+            row.is_some_and(|row| row.state == control::ErasureState::Fenced && row.expanding == 0)
         }
         _ => false,
     };

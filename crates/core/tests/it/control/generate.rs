@@ -115,6 +115,7 @@ fn new_key() -> impl Strategy<Value = NewKey<'static>> {
         commit: [commit; 32],
         key_commit: [!kid; 32],
         epoch,
+        returns: 0,
         rows,
     })
 }

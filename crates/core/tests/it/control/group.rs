@@ -1,8 +1,9 @@
 //! A control group of three nodes, and erasures and epochs as a driver proposes them to it.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, EpochChunk, EpochRowOf, Genesis, KeyOutcome,
-    KeyState, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Reply, RequestErasure, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, CancelErasure, Command, ControlMachine, EpochChunk, EpochRowOf,
+    Genesis, KeyOutcome, KeyState, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Reply, RequestErasure,
+    SwitchEpoch,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -15,6 +16,7 @@ pub(crate) const PAGE: PageName = PageName {
     level: 1,
     index: 3,
 };
+pub(crate) const CANCELLED: TimeMs = TimeMs(7);
 pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
 
 fn node(id: u64) -> NodeRow {
@@ -92,19 +94,34 @@ impl Group {
         rows: Vec<NewRow<'_>>,
     ) -> KeyOutcome {
         let key = NewKey {
+            epoch,
+            rows,
+            ..self.new_key(kid, parent)
+        };
+        self.create_key(key)
+    }
+
+    /// A key without rows, as it is prepared now.
+    pub(crate) fn new_key(&self, kid: Kid, parent: Option<Kid>) -> NewKey<'static> {
+        let epoch = control::epoch(&self.rows).expect("decodes");
+        NewKey {
             kid,
             kind: 1,
             parent,
             commit: [3; 32],
             key_commit: [4; 32],
-            epoch,
-            rows,
-        };
-        let keys = vec![key];
-        match self.propose(&Command::CreateKeys {
+            epoch: epoch.map_or(0, |row| row.epoch),
+            returns: control::returned(&self.rows).expect("decodes").number,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn create_key(&mut self, key: NewKey<'_>) -> KeyOutcome {
+        let command = Command::CreateKeys {
             time: TimeMs(2),
-            keys,
-        }) {
+            keys: vec![key],
+        };
+        match self.propose(&command) {
             Reply::Keys(outcomes) => outcomes[0],
             other @ (Reply::Done | Reply::Rejected(_) | Reply::Erasure { .. }) => {
                 panic!("keys got another answer: {other:?}")
@@ -174,6 +191,14 @@ impl Group {
     pub(crate) fn switch(&mut self) {
         let digest = self.epoch().pending.expect("is under way").digest;
         assert_eq!(self.switch_to(digest, &[1, 2, 3]), Reply::Done);
+    }
+
+    pub(crate) fn cancel(&mut self, id: ErasureId) -> Reply {
+        self.propose(&Command::CancelErasure(CancelErasure {
+            id,
+            requester: RequestMac([3; 8]),
+            time: CANCELLED,
+        }))
     }
 
     pub(crate) fn attest(&mut self, node: u64, epoch: u64) -> Reply {
@@ -246,6 +271,8 @@ pub(crate) fn request(id: ErasureId, target: Kid, requester: u8, two_people: boo
         two_people,
         reason: 1,
         urgent: false,
+        hold_s: 0,
+        namesakes: Vec::new(),
         time: TimeMs(4),
     })
 }

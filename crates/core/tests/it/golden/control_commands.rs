@@ -1,8 +1,8 @@
 //! Commands of the control group.
 
 use eunoe_core::control::{
-    AttestDestroyed, BeginEpoch, Command, EpochChunk, EpochRowOf, Genesis, NewKey, NewRow, NodeRow,
-    NodeState, Page, PageName, RequestErasure, SwitchEpoch, chunk_digest,
+    AttestDestroyed, BeginEpoch, CancelErasure, Command, EpochChunk, EpochRowOf, Genesis, NewKey, NewRow,
+    NodeRow, NodeState, Page, PageName, RequestErasure, SwitchEpoch, chunk_digest,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -17,7 +17,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "create keys",
-        "0103e4d095ffbc310221212121212121212121212121212121010071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272000202ac020081818181818181818181818181818181067265636f726401ac02008282828282828282828282828282828205696e6465782222222222222222222222222222222202012121212121212121212121212121212173737373737373737373737373737373737373737373737373737373737373737474747474747474747474747474747474747474747474747474747474747474000102ac0200838383838383838383838383838383830d7265636f72642c2062656c6f77",
+        "0103e4d095ffbc31022121212121212121212121212121212101007171717171717171717171717171717171717171717171717171717171717171727272727272727272727272727272727272727272727272727272727272727200000202ac020081818181818181818181818181818181067265636f726401ac02008282828282828282828282828282828205696e646578222222222222222222222222222222220201212121212121212121212121212121217373737373737373737373737373737373737373737373737373737373737373747474747474747474747474747474747474747474747474747474747474747400000102ac0200838383838383838383838383838383830d7265636f72642c2062656c6f77",
     ),
     (
         "admit a node",
@@ -28,7 +28,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("raise the version", "010701"),
     (
         "request an erasure",
-        "0108e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e12222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4000301c8d195ffbc31",
+        "0108e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e12222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
     ),
     (
         "begin an epoch",
@@ -50,8 +50,16 @@ const GOLDEN: &[(&str, &str)] = &[
     ("attest", "010e01919191919191919191919191919191910190d395ffbc31"),
     ("sweep", "010f"),
     (
+        "request another",
+        "0108e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e32121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
+    ),
+    (
+        "cancel it",
+        "0110e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4f4d395ffbc31",
+    ),
+    (
         "request for two",
-        "0108e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e22121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4010301c8d195ffbc31",
+        "0108e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e22121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e401030180a3050123232323232323232323232323232323c8d195ffbc31",
     ),
     (
         "begin the next epoch",
@@ -60,6 +68,10 @@ const GOLDEN: &[(&str, &str)] = &[
     (
         "stage for it",
         "010b03000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
+    ),
+    (
+        "request the last",
+        "0108e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e52121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
     ),
     ("expand an erasure", "0109e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1"),
 ];
@@ -110,6 +122,7 @@ fn create_keys() -> Command<'static> {
         commit: [0x71; 32],
         key_commit: [0x72; 32],
         epoch: 0,
+        returns: 0,
         rows: vec![row(2, 0x81, b"record"), row(1, 0x82, b"index")],
     };
     let below = NewKey {
@@ -119,6 +132,7 @@ fn create_keys() -> Command<'static> {
         commit: [0x73; 32],
         key_commit: [0x74; 32],
         epoch: 0,
+        returns: 0,
         rows: vec![row(2, 0x83, b"record, below")],
     };
     Command::CreateKeys {
@@ -129,6 +143,7 @@ fn create_keys() -> Command<'static> {
 
 /// The first erasure, and the key that it takes.
 pub(super) const ERASURE: ErasureId = ErasureId([0xe1; 16]);
+pub(super) const HELD: ErasureId = ErasureId([0xe5; 16]);
 const BOOT: BootId = BootId([0x91; 16]);
 const PAGES: [(u8, u32); 2] = [(1, 300), (2, 300)];
 
@@ -142,6 +157,8 @@ fn request(id: ErasureId, target: u8, two_people: bool) -> Command<'static> {
         two_people,
         reason: 3,
         urgent: true,
+        hold_s: 86_400,
+        namesakes: vec![Kid([0x23; 16])],
         time: TimeMs(1_700_000_000_200),
     })
 }
@@ -183,13 +200,19 @@ fn switch(attempt: u32) -> Command<'static> {
     })
 }
 
-/// An erasure with its epoch, then one that waits for a second person, and an attempt that is under way.
+/// An erasure with its epoch, one that is taken back, one that waits for a second person, an attempt that is under way,
+/// and one that is held.
 fn erasures() -> Vec<(&'static str, Command<'static>)> {
     let attest = AttestDestroyed {
         node: NodeId(1),
         boot: BOOT,
         epoch: 1,
         time: TimeMs(1_700_000_000_400),
+    };
+    let cancel = CancelErasure {
+        id: ErasureId([0xe3; 16]),
+        requester: RequestMac([0xe4; 8]),
+        time: TimeMs(1_700_000_000_500),
     };
     vec![
         ("request an erasure", request(ERASURE, 0x22, false)),
@@ -200,9 +223,12 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         ("switch", switch(2)),
         ("attest", Command::AttestDestroyed(attest)),
         ("sweep", Command::Sweep),
+        ("request another", request(ErasureId([0xe3; 16]), 0x21, false)),
+        ("cancel it", Command::CancelErasure(cancel)),
         ("request for two", request(ErasureId([0xe2; 16]), 0x21, true)),
         ("begin the next epoch", begin(2, 3, Vec::new())),
         ("stage for it", chunk(3)),
+        ("request the last", request(HELD, 0x21, false)),
     ]
 }
 

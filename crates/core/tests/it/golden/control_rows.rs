@@ -1,11 +1,11 @@
 //! Every table of the control group, keys and values, as the golden commands leave them; the leaves of the
 //! transparency log among them.
 
-use eunoe_core::control::{self, Command, ControlMachine, ErasureState, KeyState, NodeState};
+use eunoe_core::control::{self, Command, ControlMachine, ErasureState, KeyState, NodeState, Stage};
 use eunoe_core::placement::Policy;
-use eunoe_types::{Incarnation, Kid, NodeId, Realm, TimeMs};
+use eunoe_types::{Incarnation, Kid, NodeId, Realm, RequestMac, TimeMs};
 
-use super::control_commands::{ERASURE, STAGED, commands};
+use super::control_commands::{ERASURE, HELD, STAGED, commands};
 use crate::support::table::{assert_golden, rows_of, unhex};
 use crate::support::{Rows, run};
 
@@ -40,7 +40,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("25", "00000001"),
     (
         "2621212121212121212121212121212121",
-        "0101010071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
+        "010102e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5150071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
     ),
     (
         "2622222222222222222222222222222222",
@@ -104,11 +104,23 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "27000000000000000e",
+        "7b2263223a22635846786358467863584678635846786358467863584678635846786358467863584678635846786358453d222c22696e646578223a31362c226b696e64223a312c22726561736f6e223a332c2272657175657374223a22342b506a342b506a342b506a342b506a342b506a34773d3d222c2274223a2265756e6f652f65726173652d66656e636564407631227d",
+    ),
+    (
+        "27000000000000000f",
+        "7b2263223a22635846786358467863584678635846786358467863584678635846786358467863584678635846786358453d222c22696e646578223a31372c226b696e64223a312c2272657175657374223a22342b506a342b506a342b506a342b506a342b506a34773d3d222c2274223a2265756e6f652f65726173652d63616e63656c6c6564407631227d",
+    ),
+    (
+        "270000000000000010",
         "7b22626f6f74223a226b5a47526b5a47526b5a47526b5a47526b5a47526b513d3d222c2265706f6368223a322c226e6f6465223a312c2274223a2265756e6f652f726f6f742d6772616e746564407631227d",
     ),
     (
+        "270000000000000011",
+        "7b2263223a22635846786358467863584678635846786358467863584678635846786358467863584678635846786358453d222c22696e646578223a32312c226b696e64223a312c22726561736f6e223a332c2272657175657374223a223565586c3565586c3565586c3565586c3565586c35513d3d222c2274223a2265756e6f652f65726173652d66656e636564407631227d",
+    ),
+    (
         "28",
-        "010f00000000000000fad01e6001ddd51ed60221b1b07ef3e94f6f4657b6808799fd39653d15328f083e3e300bdf408715d0669e2478db203b792ed31fae650a7adb6e4da1fa5aa2c1b542a546363e228dff301fcd0ccb106e756b272c1a9c0b1652bda23e8efc39b589a9c45ba63ba392d01da37aac91f164e07b25e8bc6e16468a1b97c237e23482",
+        "0112000000000000008bfaa1b0e4e0fc6ffce64675c3460a583df50d538f86f652f247ea097b9de339987d147cf37fce6fe177e964a61fdba9685ac5f142c996dcc16d0637ec91d197",
     ),
     (
         "290000000000000000000000000000000191919191919191919191919191919191",
@@ -124,13 +136,22 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     ("2a010000012c", "00000002"),
     ("2a020000012c", "00000002"),
+    ("2c000000000000001521212121212121212121212121212121", ""),
     (
         "2de1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1",
-        "0100020400acd295ffbc3190d395ffbc3103012222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47373737373737373737373737373737373737373737373737373737373737373c8d195ffbc31c8d195ffbc3108010000",
+        "0100020400acd295ffbc3190d395ffbc31030180a3052222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47373737373737373737373737373737373737373737373737373737373737373c8d195ffbc31c8d195ffbc3108010000",
     ),
     (
         "2de2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
-        "0101010103012121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc310000000000",
+        "01020101030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc310000000000",
+    ),
+    (
+        "2de3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3",
+        "01010106f4d395ffbc31e4e4e4e4e4e4e4e4030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc31c8d195ffbc3110010000",
+    ),
+    (
+        "2de5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5",
+        "01030102030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc31c8d195ffbc3115010100",
     ),
     (
         "2e212121212121212121212121212121210000000000000000",
@@ -138,7 +159,15 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "2e212121212121212121212121212121210000000000000001",
+        "e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000002",
         "e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000003",
+        "e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5",
     ),
     (
         "2f",
@@ -151,6 +180,12 @@ const GOLDEN: &[(&str, &str)] = &[
     ("31020000012c00000001", ""),
     ("320000000000000001", "010191919191919191919191919191919191"),
     ("34", "01000201ac0202ac02"),
+    (
+        "36e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e521212121212121212121212121212121",
+        "",
+    ),
+    ("37010000000000000015e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5", ""),
+    ("38", "01010121212121212121212121212121212121"),
     ("3f", "0101"),
 ];
 
@@ -188,12 +223,16 @@ fn rows_of_the_table_are_read() {
         Some(Policy::Eu27)
     );
     assert_eq!(control::cluster_version(&rows).expect("decodes"), Some(1));
+    let fenced = KeyState::Fenced {
+        erasure: HELD,
+        index: 21,
+    };
     let key = control::key_state(&rows, &Kid([0x21; 16]))
         .expect("decodes")
         .expect("is there");
     assert_eq!(
         (key.kind, key.key_commit, key.state, key.parent),
-        (1, [0x72; 32], KeyState::Active, None)
+        (1, [0x72; 32], fenced, None)
     );
     let key = control::key_state(&rows, &Kid([0x22; 16]))
         .expect("decodes")
@@ -202,7 +241,7 @@ fn rows_of_the_table_are_read() {
     assert_eq!(control::page_generation(&rows, 2, 300).expect("decodes"), 2);
     let row = control::leaf_row(&rows, 2, 300, &[0x83; 16]).expect("reads");
     assert_eq!(row.as_deref(), Some(&b"record, anew"[..]));
-    assert_eq!(control::event_count(&rows).expect("decodes"), 15);
+    assert_eq!(control::event_count(&rows).expect("decodes"), 18);
 }
 
 #[test]
@@ -226,11 +265,30 @@ fn rows_of_erasures_and_epochs_in_the_table_are_read() {
         rekeyed: TimeMs(1_700_000_000_300),
         time: TimeMs(1_700_000_000_400),
     };
-    assert_eq!(states, [(1, ErasureState::Requested), (0, destroyed)]);
+    let cancelled = ErasureState::Cancelled {
+        time: TimeMs(1_700_000_000_500),
+        by: RequestMac([0xe4; 8]),
+    };
     assert_eq!(
-        (erasures[1].0, erasures[1].1.keys, erasures[1].1.left),
-        (ERASURE, 1, 0)
+        states,
+        [
+            (3, ErasureState::Fenced),
+            (2, ErasureState::Requested),
+            (1, cancelled),
+            (0, destroyed)
+        ]
     );
+    let counts = |at: usize| (erasures[at].0, erasures[at].1.keys, erasures[at].1.left);
+    assert_eq!((counts(0), counts(3)), ((HELD, 1, 1), (ERASURE, 1, 0)));
+    assert_eq!(erasures[0].1.hold_s, 86_400);
+    let held = control::under_way(&rows, Stage::Held, None, 9).expect("decodes");
+    assert_eq!(held, [(21, HELD)]);
+    assert_eq!(
+        control::keys_of_erasure(&rows, &HELD, 9).expect("decodes"),
+        [Kid([0x21; 16])]
+    );
+    let returned = control::returned(&rows).expect("decodes");
+    assert_eq!((returned.number, returned.kids), (1, vec![Kid([0x21; 16])]));
 }
 
 fn golden() -> Rows {

@@ -30,6 +30,8 @@ const CONTROL: &[(&str, &str)] = &[
     ("WrongDigest", "01030e"),
     ("KeyNotFenced", "01030f"),
     ("TooFewHolders", "010310"),
+    ("NoSuchErasure", "010311"),
+    ("TooLate", "010312"),
 ];
 const DATA: &[(&str, &str)] = &[
     ("reply 0", "01010101"),
@@ -72,6 +74,8 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         Rejection::WrongDigest,
         Rejection::KeyNotFenced,
         Rejection::TooFewHolders,
+        Rejection::NoSuchErasure,
+        Rejection::TooLate,
     ];
     let id = ErasureId([0xe1; 16]);
     let plain = [

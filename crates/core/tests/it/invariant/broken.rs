@@ -154,6 +154,15 @@ const BREAKS: &[Break] = &[
     (Invariant::ErasureLadder, CONTROL, |rows| {
         add(rows, &[&[0x33], &erasure_id(1).0, &kid(1).0], b"");
     }),
+    // An erasure that nothing waits for, and one that is not listed.
+    (Invariant::ErasureLadder, CONTROL, |rows| {
+        add(rows, &[&[0x37, 0], &9u64.to_be_bytes(), &erasure_id(0).0], b"");
+    }),
+    (Invariant::ErasureLadder, CONTROL, |rows| remove_last(rows, 0x37)),
+    (Invariant::KeyStates, CONTROL, |rows| remove_last(rows, 0x36)),
+    (Invariant::KeyStates, CONTROL, |rows| {
+        add(rows, &[&[0x36], &erasure_id(1).0, &kid(2).0], b"");
+    }),
     // A node holds the root of epoch 0 again.
     (Invariant::DestroyedByAll, CONTROL, |rows| {
         change_first(rows, 0x32, 1, 0)
