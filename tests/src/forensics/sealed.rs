@@ -81,6 +81,7 @@ impl Sealed {
             | Command::RaiseVersion(_)
             | Command::RequestErasure(_)
             | Command::ExpandErasure(_)
+            | Command::CancelErasure(_)
             | Command::BeginEpoch(_)
             | Command::SwitchEpoch(_)
             | Command::AbortEpoch { .. }

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, CancelErasure, Command, ErasureRow, ErasureState, KeyState, NodeState, Rejection, Reply,
-    RequestErasure,
+    self, Command, ErasureRow, ErasureState, KeyState, NodeState, Rejection, Reply, RequestErasure,
 };
-use eunoe_crypto::KeyKind;
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
@@ -55,14 +53,6 @@ pub struct ErasureRequest {
     /// Whether the caller may be the first to ask: for a tenant that takes a dpo.
     pub may_begin: bool,
     /// Who asks: tells two people apart.
-    pub person: String,
-}
-
-/// Who takes an erasure back.
-pub struct ErasureCanceller {
-    /// Whether it is a dpo, who may any of the tenant; else somebody who may what that person asked for, but no tenant.
-    pub is_dpo: bool,
-    /// Tells people apart.
     pub person: String,
 }
 
@@ -150,50 +140,6 @@ impl Edge {
         }
     }
 
-    /// Takes an erasure of the tenant's back. What it fenced can be read on every node when this returns and it is
-    /// CANCELLED; of very many keys some follow.
-    ///
-    /// # Errors
-    ///
-    /// `TOO_LATE` when keys of it are erased, `NOT_FOUND` also for an erasure of a tenant whose name was used again.
-    pub async fn cancel_erasure(
-        &self,
-        tenant: &TenantId,
-        id: &ErasureId,
-        by: &ErasureCanceller,
-    ) -> ApiResult<ErasureView> {
-        self.inner.quota.take(tenant, 1)?;
-        let tenant = self.known_tenant(tenant).await?;
-        self.inner.keys.barrier().await?;
-        let absent = || ApiError::not_found("erasure_id", "no such erasure");
-        let known = self.erasure_row(id)?.ok_or_else(absent)?;
-        if known.tenant != tenant.key().kid() {
-            return Err(absent());
-        }
-        let requester = requester(&tenant, id, &by.person);
-        let own = known.requester == requester && known.kind != KeyKind::Tenant.tag();
-        if !by.is_dpo && !own {
-            let message = "a dpo takes back what others asked for, and a tenant's erasure";
-            return Err(ApiError::new(ErrorCode::PermissionDenied, "ROLE", message));
-        }
-        let command = Command::CancelErasure(CancelErasure {
-            id: *id,
-            requester,
-            time: surroundings::now(),
-        });
-        let reply = self.inner.groups.propose_control(command.encode().into()).await?;
-        match Reply::decode(&reply).map_err(Fault::from)? {
-            Reply::Done => {
-                let index = self.inner.keys.barrier().await?;
-                self.spread(index).await?;
-                self.erasure_view(id)?
-                    .ok_or_else(|| ApiError::internal("an erasure vanished"))
-            }
-            Reply::Rejected(rejection) => Err(refused(rejection)),
-            Reply::Erasure { .. } | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
-        }
-    }
-
     /// The key of what is to be erased.
     async fn target(&self, tenant: &Tenant, target: &ErasureTarget) -> ApiResult<Kid> {
         match target {
@@ -223,7 +169,7 @@ impl Edge {
 
     /// Lets the other nodes know, so that they refuse appends and end streams by the time of the answer. Nothing
     /// depends on it: a node that does not answer learns of the fence before it opens anything again.
-    async fn spread(&self, control_index: u64) -> ApiResult<()> {
+    pub(super) async fn spread(&self, control_index: u64) -> ApiResult<()> {
         let control = self.inner.groups.control();
         let nodes = control.with_view(control::nodes)??;
         let here = control.node_id();
@@ -368,7 +314,7 @@ impl Edge {
         Ok(ReceiverStream::new(steps))
     }
 
-    fn erasure_row(&self, id: &ErasureId) -> ApiResult<Option<ErasureRow>> {
+    pub(super) fn erasure_row(&self, id: &ErasureId) -> ApiResult<Option<ErasureRow>> {
         Ok(self
             .inner
             .groups
@@ -376,7 +322,7 @@ impl Edge {
             .with_view(|view| control::erasure(view, id))??)
     }
 
-    fn erasure_view(&self, id: &ErasureId) -> ApiResult<Option<ErasureView>> {
+    pub(super) fn erasure_view(&self, id: &ErasureId) -> ApiResult<Option<ErasureView>> {
         let control = self.inner.groups.control();
         Ok(control.with_view(|view| match control::erasure(view, id)? {
             Some(row) => shown(view, *id, row).map(Some),
@@ -409,12 +355,12 @@ fn identify(tenant: &Tenant, request: &ErasureRequest) -> ApiResult<(ErasureId, 
 }
 
 /// MAC of who asks for an erasure: the same person gives another one for another erasure.
-fn requester(tenant: &Tenant, id: &ErasureId, person: &str) -> RequestMac {
+pub(super) fn requester(tenant: &Tenant, id: &ErasureId, person: &str) -> RequestMac {
     let lookup = tenant.lookup();
     lookup.body_mac(lookup.message_id(id.as_bytes()), [person.as_bytes()])
 }
 
-fn refused(rejection: Rejection) -> ApiError {
+pub(super) fn refused(rejection: Rejection) -> ApiError {
     match rejection {
         Rejection::RequestIdReused => ApiError {
             field: Some("request_id".into()),

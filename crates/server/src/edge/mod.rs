@@ -3,6 +3,7 @@
 
 mod append;
 mod cache;
+mod cancelling;
 mod content;
 mod conversations;
 mod erasures;
@@ -39,9 +40,10 @@ use crate::surroundings::SystemEntropy;
 use crate::telemetry::{self, Stage, metrics};
 
 pub use append::{Ack, MessageInput};
+pub use cancelling::ErasureCanceller;
 pub use content::{PartContent, PartInput};
 pub use conversations::{ConversationView, NewConversation};
-pub use erasures::{ErasureCanceller, ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
+pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
 pub use error::{ApiError, ApiResult};
 pub use hub::{Hub, TypingNotice};
 pub use opening::{MessageView, Opened, PartView, ParticipantView};

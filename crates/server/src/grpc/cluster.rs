@@ -324,7 +324,9 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::WrongChunk
         | Rejection::WrongDigest
         | Rejection::KeyNotFenced
-        | Rejection::TooFewHolders => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
+        | Rejection::TooFewHolders
+        | Rejection::NoSuchErasure
+        | Rejection::TooLate => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
     }
 }
 
