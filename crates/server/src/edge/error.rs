@@ -130,7 +130,7 @@ impl From<KeyringError> for ApiError {
             ),
             KeyringError::NameTaken => Self::precondition(
                 "ERASURE_UNDER_WAY",
-                "the name was erased and used again too often; it is free when an erasure of it is REKEYED",
+                "the name was erased and used again too often; it is free once an erasure of it is REKEYED",
             ),
             KeyringError::Fault(fault) => fault.into(),
             KeyringError::Key(_) => Self::exhausted("KEY_MEMORY", "there is no room for another key", 1_000),
