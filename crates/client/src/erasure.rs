@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use eunoe_proto::erasure::erasure_service_client::ErasureServiceClient;
 use eunoe_proto::erasure::{
-    Erasure, ErasureState, GetErasureRequest, ListErasuresRequest, RequestErasureRequest,
+    CancelErasureRequest, Erasure, ErasureState, GetErasureRequest, ListErasuresRequest,
+    RequestErasureRequest,
 };
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 
@@ -35,6 +36,8 @@ pub struct RequestedErasure {
 pub enum Waited {
     /// The erasure, as far as was asked for or farther.
     Reached(Erasure),
+    /// It was taken back before it came so far: CANCELLING or CANCELLED.
+    Cancelled(Erasure),
     /// The time was over; how far the erasure was then, if any node said so.
     TimeOver(Option<Erasure>),
 }
@@ -61,6 +64,16 @@ impl<'a> Erasures<'a> {
             created: reply.created,
             request_id,
         })
+    }
+
+    /// Takes an erasure back that is REQUESTED or FENCED; returns it as CANCELLING or CANCELLED. Again is no error.
+    pub async fn cancel(&self, erasure_id: &str) -> Result<Erasure, ClientError> {
+        let request = CancelErasureRequest {
+            tenant: self.client.tenant().to_owned(),
+            erasure_id: erasure_id.to_owned(),
+        };
+        let rpc = |channel, request| async move { stub(channel).cancel_erasure(request).await };
+        present(self.client.call(Repeat::Safe, request, rpc).await?.erasure)
     }
 
     /// Returns one erasure.
@@ -93,7 +106,7 @@ impl<'a> Erasures<'a> {
     }
 
     /// Waits until an erasure has come to `state` or farther, at most `within`. That the time is over is an
-    /// answer and no error: the erasure goes on without the caller.
+    /// answer and no error: the erasure goes on without the caller. So is that it was taken back.
     pub async fn wait_for(
         &self,
         erasure_id: &str,
@@ -103,15 +116,21 @@ impl<'a> Erasures<'a> {
         let (mut watch, mut last) = (self.watch(erasure_id), None);
         let reached = tokio::time::timeout(within, async {
             while let Some(erasure) = watch.next().await.transpose()? {
+                if matches!(
+                    erasure.state(),
+                    ErasureState::Cancelling | ErasureState::Cancelled
+                ) {
+                    return Ok(Some(Waited::Cancelled(erasure)));
+                }
                 if erasure.state() >= state {
-                    return Ok(Some(erasure));
+                    return Ok(Some(Waited::Reached(erasure)));
                 }
                 last = Some(erasure);
             }
             Ok::<_, ClientError>(None)
         });
         match reached.await {
-            Ok(Ok(Some(erasure))) => Ok(Waited::Reached(erasure)),
+            Ok(Ok(Some(waited))) => Ok(waited),
             // A watch ends only at the end of the ladder.
             Ok(Ok(None)) => Err(ClientError::contract("the erasure ended before its last state")),
             Ok(Err(error)) => Err(error),

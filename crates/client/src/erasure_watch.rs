@@ -30,8 +30,8 @@ impl ErasureWatch {
         }
     }
 
-    /// The erasure as it is, then after each step; nothing after it was DESTROYED with grade FULL or an error was
-    /// returned. Steps between two connections may be told as one. Dropping the future loses nothing.
+    /// The erasure as it is, then after each step; nothing after it was DESTROYED with grade FULL, was CANCELLED, or an
+    /// error was returned. Steps between two connections may be told as one. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Erasure, ClientError>> {
         while !self.ended {
             match self.step().await {
@@ -80,11 +80,19 @@ impl ErasureWatch {
     }
 }
 
-/// Where an erasure is on the ladder.
+/// Where an erasure is on the ladder; taken back is later than all that it can be taken back from.
 fn rank(erasure: &Erasure) -> (ErasureState, ErasureGrade) {
     (erasure.state(), erasure.grade())
 }
 
 fn is_final(erasure: &Erasure) -> bool {
-    rank(erasure) >= (ErasureState::Destroyed, ErasureGrade::Full)
+    match erasure.state() {
+        ErasureState::Destroyed => erasure.grade() >= ErasureGrade::Full,
+        ErasureState::Cancelled => true,
+        ErasureState::Unspecified
+        | ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Rekeyed
+        | ErasureState::Cancelling => false,
+    }
 }

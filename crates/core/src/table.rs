@@ -69,6 +69,12 @@ pub(crate) const ROOT: u8 = 0x36;
 pub(crate) const DESTROYED: u8 = 0x37;
 /// Control group: that an operator sealed the cluster.
 pub(crate) const SEAL: u8 = 0x38;
+/// Control group: keys that an erasure fenced and that are not erased.
+pub(crate) const KEY_OF_ERASURE: u8 = 0x39;
+/// Control group: erasures with fenced keys, by what they wait for.
+pub(crate) const UNDER_WAY: u8 = 0x3a;
+/// Control group: the keys that came back last.
+pub(crate) const RETURNED: u8 = 0x3b;
 /// Control group: the placement policy.
 pub(crate) const PLACEMENT: u8 = 0x3f;
 

@@ -6,10 +6,9 @@ use eunoe_crypto::{
     Entropy, IndexKind, IndexRecord, KeyGeneration, KeyKind, KeyRecord, LeafName, Locator, PageId, RowHeader,
     SecretBytes, SecretKey, key_commitment, subject_commitment,
 };
-use eunoe_types::{ConversationId, Fault, Kid, TimeMs};
+use eunoe_types::{ConversationId, Kid, TimeMs};
 
 use crate::KeyringError;
-use crate::error::unopened;
 use crate::{Tenant, Unsealed};
 
 /// The number of the first generation of every key.
@@ -25,6 +24,8 @@ pub struct PreparedKey {
     parent: Option<Kid>,
     commit: [u8; 32],
     key_commit: [u8; 32],
+    epoch: u64,
+    returns: u64,
     rows: Vec<PreparedRow>,
 }
 
@@ -34,7 +35,6 @@ struct PreparedRow {
     generation: u32,
     tag: [u8; 16],
     sealed: Vec<u8>,
-    replaces: Option<[u8; 32]>,
 }
 
 impl PreparedKey {
@@ -46,7 +46,6 @@ impl PreparedKey {
             generation: row.generation,
             tag: row.tag,
             sealed: &row.sealed,
-            replaces: row.replaces,
         });
         NewKey {
             kid: self.kid,
@@ -54,23 +53,11 @@ impl PreparedKey {
             parent: self.parent,
             commit: self.commit,
             key_commit: self.key_commit,
+            epoch: self.epoch,
+            returns: self.returns,
             rows: rows.collect(),
         }
     }
-}
-
-/// Where a new key is filed in the index, if it is.
-struct Filed<'a> {
-    locator: Locator,
-    payload: &'a [u8],
-}
-
-/// What is in the place of an index row to be made.
-enum Taken {
-    Free,
-    /// The row of a fenced key, sealed: its name is free again, the row's bytes die with the epoch.
-    ByFenced(Vec<u8>),
-    InUse,
 }
 
 /// What a new key is for.
@@ -81,11 +68,14 @@ struct Purpose<'a> {
     parent: Option<Kid>,
     tenant: &'a str,
     reference: &'a [u8],
-    filed: Option<Filed<'a>>,
+    /// Where it is filed in the index, if it is.
+    place: Option<Locator>,
+    /// How often keys had come back when the place was looked for.
+    returns: u64,
 }
 
 impl Unsealed {
-    /// A tenant's key. None when its name is taken by a key in use, as below.
+    /// A tenant's key. None when its name has a key in use, as below.
     pub fn new_tenant(
         &self,
         view: &dyn StateView,
@@ -93,19 +83,20 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
-        let locator = self.root_locator().locate(IndexKind::Tenant, tenant, b"", 0);
+        let returns = self.returns();
+        let Some(place) = self.free_place(view, self.tenant_places(tenant))? else {
+            return Ok(None);
+        };
         let purpose = Purpose {
             kind: KeyKind::Tenant,
             kid: random_kid(entropy)?,
             parent: None,
             tenant: tenant.as_str(),
             reference: b"",
-            filed: Some(Filed {
-                locator,
-                payload: b"",
-            }),
+            place: Some(place),
+            returns,
         };
-        self.prepare(view, purpose, now, entropy)
+        self.prepare(view, purpose, now, entropy).map(Some)
     }
 
     /// A data subject's key.
@@ -117,18 +108,21 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
+        let places = tenant.places(IndexKind::Subject, subject.as_bytes());
+        let Some(place) = self.free_place(view, places)? else {
+            return Ok(None);
+        };
         let purpose = Purpose {
             kind: KeyKind::Subject,
             kid: random_kid(entropy)?,
             parent: Some(tenant.key().kid()),
             tenant: tenant.id().as_str(),
             reference: subject.as_bytes(),
-            filed: Some(Filed {
-                locator: tenant.subject_locator(subject),
-                payload: b"",
-            }),
+            place: Some(place),
+            returns,
         };
-        self.prepare(view, purpose, now, entropy)
+        self.prepare(view, purpose, now, entropy).map(Some)
     }
 
     /// The key of a day's retention bucket.
@@ -140,18 +134,20 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
+        let Some(place) = self.free_place(view, tenant.places(IndexKind::Bucket, name))? else {
+            return Ok(None);
+        };
         let purpose = Purpose {
             kind: KeyKind::Bucket,
             kid: random_kid(entropy)?,
             parent: Some(tenant.key().kid()),
             tenant: tenant.id().as_str(),
             reference: name,
-            filed: Some(Filed {
-                locator: tenant.bucket_locator(name),
-                payload: b"",
-            }),
+            place: Some(place),
+            returns,
         };
-        self.prepare(view, purpose, now, entropy)
+        self.prepare(view, purpose, now, entropy).map(Some)
     }
 
     /// A conversation's key, whose name is the conversation's id. With a principal it is on the principal's shard and
@@ -166,23 +162,49 @@ impl Unsealed {
         now: TimeMs,
         entropy: &mut dyn Entropy,
     ) -> Result<Option<PreparedKey>, KeyringError> {
+        let returns = self.returns();
+        let place = match reference {
+            None => None,
+            Some(name) => match self.free_place(view, tenant.places(IndexKind::ConvRef, name))? {
+                None => return Ok(None),
+                place => place,
+            },
+        };
         let mut kid = random_kid(entropy)?;
         if let Some(principal) = principal {
             kid.0[0] = principal.shard().0;
         }
-        let filed = reference.map(|name| Filed {
-            locator: tenant.conversation_locator(name),
-            payload: b"",
-        });
         let purpose = Purpose {
             kind: KeyKind::Conv,
             kid,
             parent: Some(principal.unwrap_or(tenant.key().kid())),
             tenant: tenant.id().as_str(),
             reference: reference.unwrap_or_default(),
-            filed,
+            place,
+            returns,
         };
-        self.prepare(view, purpose, now, entropy)
+        self.prepare(view, purpose, now, entropy).map(Some)
+    }
+
+    /// The first place where nothing is filed; none if a key in one of them is in use.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::NameTaken`] if fenced keys are in all of them.
+    fn free_place(
+        &self,
+        view: &dyn StateView,
+        places: impl Iterator<Item = Locator>,
+    ) -> Result<Option<Locator>, KeyringError> {
+        let mut free = None;
+        for place in places {
+            match self.filed(view, place)? {
+                Some(kid) if self.is_fenced(&kid) => {}
+                Some(_) => return Ok(None),
+                None => free = free.or(Some(place)),
+            }
+        }
+        free.map(Some).ok_or(KeyringError::NameTaken)
     }
 
     fn prepare(
@@ -191,7 +213,7 @@ impl Unsealed {
         purpose: Purpose<'_>,
         now: TimeMs,
         entropy: &mut dyn Entropy,
-    ) -> Result<Option<PreparedKey>, KeyringError> {
+    ) -> Result<PreparedKey, KeyringError> {
         let (key, blind) = (SecretKey::generate(entropy)?, SecretKey::generate(entropy)?);
         let commit = subject_commitment(
             self.realm(),
@@ -218,52 +240,30 @@ impl Unsealed {
                 created: now,
             }],
             flags: 0,
-            locator: purpose.filed.as_ref().map(|filed| filed.locator),
+            locator: purpose.place,
             blind: record_blind,
         };
         let key_name = LeafName::Key(purpose.kid);
-        let mut rows = vec![self.seal(view, &key_name, &record.encode(), None, entropy)?];
-        if let Some(filed) = purpose.filed {
+        let mut rows = vec![self.seal(view, &key_name, &record.encode(), entropy)?];
+        if let Some(locator) = purpose.place {
             let index = IndexRecord {
                 kid: purpose.kid,
                 blind: index_blind,
-                locator: filed.locator,
-                payload: SecretBytes::from(filed.payload),
+                locator,
+                payload: SecretBytes::from(&b""[..]),
             };
-            let index_name = LeafName::Index(filed.locator);
-            let before = match self.taken(view, &index_name)? {
-                Taken::Free => None,
-                Taken::ByFenced(row) => Some(row),
-                Taken::InUse => return Ok(None),
-            };
-            rows.push(self.seal(view, &index_name, &index.encode(), before.as_deref(), entropy)?);
+            let index_name = LeafName::Index(locator);
+            rows.push(self.seal(view, &index_name, &index.encode(), entropy)?);
         }
-        Ok(Some(PreparedKey {
+        Ok(PreparedKey {
             kid: purpose.kid,
             kind: purpose.kind,
             parent: purpose.parent,
             commit,
             key_commit,
+            epoch: self.epoch(),
+            returns: purpose.returns,
             rows,
-        }))
-    }
-
-    /// What is in an index row's place.
-    fn taken(&self, view: &dyn StateView, name: &LeafName) -> Result<Taken, KeyringError> {
-        let page = self.pages().levels().leaf(name);
-        let keys = self.pages().leaf(view, page)?;
-        let tag = keys.tag(name);
-        let Some(sealed) = control::leaf_row(view, page.tree.tag(), page.index, &tag.0)? else {
-            return Ok(Taken::Free);
-        };
-        let row = keys
-            .open_row(self.realm(), page, tag, &sealed)
-            .map_err(unopened("a row of a key tree"))?;
-        let record = IndexRecord::decode(&row.content).map_err(Fault::from)?;
-        Ok(if self.is_fenced(&record.kid) {
-            Taken::ByFenced(sealed)
-        } else {
-            Taken::InUse
         })
     }
 
@@ -272,7 +272,6 @@ impl Unsealed {
         view: &dyn StateView,
         name: &LeafName,
         content: &SecretBytes,
-        before: Option<&[u8]>,
         entropy: &mut dyn Entropy,
     ) -> Result<PreparedRow, KeyringError> {
         self.check_epoch(view)?;
@@ -282,15 +281,7 @@ impl Unsealed {
         let generation = control::page_generation(view, page.tree.tag(), page.index)?;
         let header = RowHeader {
             generation,
-            version: match before {
-                None => FIRST_VERSION,
-                Some(row) => {
-                    RowHeader::of(row)
-                        .map_err(unopened("a row of a key tree"))?
-                        .version
-                        + 1
-                }
-            },
+            version: FIRST_VERSION,
         };
         let sealed = keys.seal_row(self.realm(), page, tag, header, content, entropy)?;
         Ok(PreparedRow {
@@ -298,7 +289,6 @@ impl Unsealed {
             generation,
             tag: tag.0,
             sealed,
-            replaces: before.map(control::row_digest),
         })
     }
 }

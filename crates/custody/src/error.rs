@@ -18,6 +18,9 @@ pub enum KeyringError {
     /// The root key is not the one that the control group names.
     #[error("the root key is not the one of the current epoch")]
     WrongRoot,
+    /// As many keys of a name as there can be wait for the epoch that erases them.
+    #[error("every place of the name is taken by a key that is being erased")]
+    NameTaken,
     /// There is no memory or no randomness for a key, or keys do not make a list.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -74,8 +74,10 @@ impl State {
 pub enum Reconciled {
     /// Nothing.
     Unchanged,
-    /// Keys were fenced.
+    /// Keys were fenced; others may have come back.
     Fenced,
+    /// Keys came back.
+    Returned,
     /// Another root is in use; the former and all that was opened with it is gone.
     Switched,
     /// Another root counts and is not here: the keyring is sealed.
@@ -239,11 +241,11 @@ impl Keyring {
         }
         let epoch = control::epoch(view)?.ok_or(KeyringError::WrongRoot)?;
         if unsealed.is_of(&epoch) {
-            let fenced = unsealed.learn_fences(view)?;
-            return Ok(if fenced {
-                Reconciled::Fenced
-            } else {
-                Reconciled::Unchanged
+            let learned = unsealed.learn_fences(view)?;
+            return Ok(match learned.fenced.is_empty() {
+                false => Reconciled::Fenced,
+                true if learned.returned => Reconciled::Returned,
+                true => Reconciled::Unchanged,
             });
         }
         let next = self.write().next.take();

@@ -9,10 +9,10 @@ use eunoe_crypto::{
     ContentKey, IndexKind, IndexRecord, KeyArena, KeyRecord, KeyRefs, LeafName, Levels, Locator, LocatorKey,
     LockedKey, LookupKey, MetaPage, PageId, RootKey, SecretBytes, SecretKey,
 };
-use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId};
+use eunoe_types::{ConversationId, Fault, Kid, Realm, TenantId, limits};
 use quick_cache::sync::Cache;
 
-use crate::dead::DeadKeys;
+use crate::dead::{DeadKeys, Learned};
 use crate::error::unopened;
 use crate::held::HeldKeys;
 use crate::pages::{Pages, page_name};
@@ -42,18 +42,20 @@ impl Tenant {
         &self.lookup
     }
 
-    pub(crate) fn subject_locator(&self, subject: &str) -> Locator {
-        self.locators
-            .locate(IndexKind::Subject, &self.id, subject.as_bytes(), 0)
+    pub(crate) fn places(&self, kind: IndexKind, name: &[u8]) -> impl Iterator<Item = Locator> {
+        places(&self.locators, kind, &self.id, name)
     }
+}
 
-    pub(crate) fn conversation_locator(&self, reference: &[u8]) -> Locator {
-        self.locators.locate(IndexKind::ConvRef, &self.id, reference, 0)
-    }
-
-    pub(crate) fn bucket_locator(&self, name: &[u8]) -> Locator {
-        self.locators.locate(IndexKind::Bucket, &self.id, name, 0)
-    }
+/// Where the keys of a name may be filed, one for each of its incarnations (erasure.md R9): the one in use, and those
+/// before it that are fenced. A place is free again with the epoch that erases its key.
+fn places(
+    locators: &LocatorKey,
+    kind: IndexKind,
+    tenant: &TenantId,
+    name: &[u8],
+) -> impl Iterator<Item = Locator> {
+    (0..limits::INCARNATIONS_MAX).map(move |incarnation| locators.locate(kind, tenant, name, incarnation))
 }
 
 /// A conversation's own keys.
@@ -146,17 +148,29 @@ impl Unsealed {
             .any(|key_ref| self.dead.contains(&key_ref.kid))
     }
 
-    /// Learns new fences; says whether there were any. What was cached for them goes.
-    pub(crate) fn learn_fences(&self, view: &dyn StateView) -> Result<bool, KeyringError> {
-        let fenced = self.dead.learn(view)?;
-        for kid in &fenced {
+    /// How often keys had come back when this node learned of it last.
+    pub(crate) fn returns(&self) -> u64 {
+        self.dead.returns()
+    }
+
+    /// Learns what was fenced and what came back. What was cached for fenced keys goes, and for names that may have got
+    /// another key.
+    pub(crate) fn learn_fences(&self, view: &dyn StateView) -> Result<Learned, KeyringError> {
+        let learned = self.dead.learn(view)?;
+        for kid in &learned.fenced {
             self.records.remove(kid);
             self.conversations.remove(&ConversationId(kid.0));
         }
-        if !fenced.is_empty() {
+        if !learned.fenced.is_empty() {
             self.content_keys.retain(|refs, _| !self.is_dead(refs));
         }
-        Ok(!fenced.is_empty())
+        if learned.returned {
+            // A name leads to its first key in use, and the cache may know a later one.
+            self.index.clear();
+            let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+            tenants.clear();
+        }
+        Ok(learned)
     }
 
     /// An error unless `view` is of the epoch whose root this is: under another root, pages and rows are other ones,
@@ -178,8 +192,8 @@ impl Unsealed {
         HeldKeys::new(self.epoch, self.attempt, self.arena.clone())
     }
 
-    pub(crate) fn root_locator(&self) -> &LocatorKey {
-        &self.root_locator
+    pub(crate) fn tenant_places(&self, id: &TenantId) -> impl Iterator<Item = Locator> {
+        places(&self.root_locator, IndexKind::Tenant, id, b"")
     }
 
     /// A tenant by its name.
@@ -187,8 +201,7 @@ impl Unsealed {
         if let Some(known) = self.held_tenant(id) {
             return Ok(Some(known));
         }
-        let locator = self.root_locator.locate(IndexKind::Tenant, id, b"", 0);
-        let Some(kid) = self.find(view, locator)? else {
+        let Some(kid) = self.find(view, self.tenant_places(id))? else {
             return Ok(None);
         };
         // A fenced tenant can still be named: its erasure is asked about.
@@ -220,7 +233,35 @@ impl Unsealed {
         tenant: &Tenant,
         subject: &str,
     ) -> Result<Option<Kid>, KeyringError> {
-        self.find(view, tenant.subject_locator(subject))
+        self.find(view, tenant.places(IndexKind::Subject, subject.as_bytes()))
+    }
+
+    /// All keys in use of a data subject's name. It has several when an erasure was taken back after the name was used
+    /// again; [`Self::subject`] says the first.
+    pub fn subjects_in_use(
+        &self,
+        view: &dyn StateView,
+        tenant: &Tenant,
+        subject: &str,
+    ) -> Result<Vec<Kid>, KeyringError> {
+        self.in_use(view, tenant.places(IndexKind::Subject, subject.as_bytes()))
+    }
+
+    /// All keys in use of a tenant's name, as for a subject.
+    pub fn tenants_in_use(&self, view: &dyn StateView, id: &TenantId) -> Result<Vec<Kid>, KeyringError> {
+        self.in_use(view, self.tenant_places(id))
+    }
+
+    fn in_use(
+        &self,
+        view: &dyn StateView,
+        places: impl Iterator<Item = Locator>,
+    ) -> Result<Vec<Kid>, KeyringError> {
+        let mut kids = Vec::new();
+        for place in places {
+            kids.extend(self.filed(view, place)?.filter(|kid| !self.is_fenced(kid)));
+        }
+        Ok(kids)
     }
 
     /// A conversation by what it is found by.
@@ -231,7 +272,7 @@ impl Unsealed {
         reference: &[u8],
     ) -> Result<Option<ConversationId>, KeyringError> {
         Ok(self
-            .find(view, tenant.conversation_locator(reference))?
+            .find(view, tenant.places(IndexKind::ConvRef, reference))?
             .map(|kid| ConversationId(kid.0)))
     }
 
@@ -242,7 +283,7 @@ impl Unsealed {
         tenant: &Tenant,
         name: &[u8],
     ) -> Result<Option<Kid>, KeyringError> {
-        self.find(view, tenant.bucket_locator(name))
+        self.find(view, tenant.places(IndexKind::Bucket, name))
     }
 
     /// A key's record, fenced or not; none when it does not exist or is erased.
@@ -335,12 +376,12 @@ impl Unsealed {
     /// A subject's kid, if it is in memory and in use: what [`Self::subject`] would answer without looking at any
     /// state.
     pub fn held_subject(&self, tenant: &Tenant, subject: &str) -> Option<Kid> {
-        self.held_index(tenant.subject_locator(subject))
+        self.held_index(tenant.places(IndexKind::Subject, subject.as_bytes()))
     }
 
     /// A retention bucket's kid, if it is in memory and in use.
     pub fn held_bucket(&self, tenant: &Tenant, name: &[u8]) -> Option<Kid> {
-        self.held_index(tenant.bucket_locator(name))
+        self.held_index(tenant.places(IndexKind::Bucket, name))
     }
 
     /// A record key, if it is in memory and in use.
@@ -360,20 +401,40 @@ impl Unsealed {
             .filter(|_| !self.dead.contains(&id.kid()))
     }
 
-    fn held_index(&self, locator: Locator) -> Option<Kid> {
-        self.index.get(&locator).filter(|kid| !self.dead.contains(kid))
+    fn held_index(&self, places: impl Iterator<Item = Locator>) -> Option<Kid> {
+        let mut held = places.filter_map(|place| self.index.get(&place));
+        held.find(|kid| !self.dead.contains(kid))
     }
 
-    /// What an index row leads to. A fenced key is named as long as no other one has taken its place.
-    fn find(&self, view: &dyn StateView, locator: Locator) -> Result<Option<Kid>, KeyringError> {
-        if let Some(kid) = self.held_index(locator) {
+    /// The key of a name: the first in use, else the one that was fenced last, which is asked about until it is erased.
+    fn find(
+        &self,
+        view: &dyn StateView,
+        places: impl Iterator<Item = Locator>,
+    ) -> Result<Option<Kid>, KeyringError> {
+        let mut last_fenced = None;
+        for place in places {
+            let Some(kid) = self.filed(view, place)? else {
+                continue;
+            };
+            match self.dead.fence_of(&kid) {
+                None => return Ok(Some(kid)),
+                fence => last_fenced = last_fenced.max(fence.map(|index| (index, kid))),
+            }
+        }
+        Ok(last_fenced.map(|(_, kid)| kid))
+    }
+
+    /// What is filed in a place, fenced or not. It stays the same as long as the root does.
+    pub(crate) fn filed(&self, view: &dyn StateView, place: Locator) -> Result<Option<Kid>, KeyringError> {
+        if let Some(kid) = self.index.get(&place) {
             return Ok(Some(kid));
         }
-        let Some(content) = self.row(view, &LeafName::Index(locator))? else {
+        let Some(content) = self.row(view, &LeafName::Index(place))? else {
             return Ok(None);
         };
         let record = IndexRecord::decode(&content).map_err(Fault::from)?;
-        self.index.insert(locator, record.kid);
+        self.index.insert(place, record.kid);
         Ok(Some(record.kid))
     }
 

@@ -2,7 +2,10 @@
 
 mod support;
 
-use eunoe_custody::{Reconciled, Unsealed};
+use std::collections::HashSet;
+
+use eunoe_core::control::{Command, KeyOutcome};
+use eunoe_custody::{KeyringError, Reconciled, Unsealed};
 use eunoe_types::{ConversationId, ErasureId, TenantId, limits};
 use support::epoch::epoch;
 use support::people::{Message, new_bucket, new_conversation, new_subject, new_tenant, tenant};
@@ -97,11 +100,8 @@ fn a_name_is_free_again_after_the_fence_and_leads_to_the_new_key_before_and_afte
         &mut world.entropy,
     );
     assert_ne!(new, old);
-    assert_eq!(
-        index_rows(&world.cluster),
-        rows_before,
-        "the new key has the old one's index row"
-    );
+    let rows = index_rows(&world.cluster);
+    assert!(rows.len() == rows_before.len() + 1 && rows_before.iter().all(|row| rows.contains(row)));
     let chat = new_conversation(
         &mut world.cluster,
         &keys,
@@ -125,6 +125,106 @@ fn a_name_is_free_again_after_the_fence_and_leads_to_the_new_key_before_and_afte
     assert!(again.opens(&world.cluster, &keys) && !message.opens(&world.cluster, &keys));
     assert!(keys.key(&world.cluster.rows, old).expect("looks up").is_none());
     assert!(keys.key(&world.cluster.rows, new).expect("looks up").is_some());
+    world.cluster.sweep();
+    assert_eq!(index_rows(&world.cluster).len(), rows_before.len());
+}
+
+#[test]
+fn nothing_that_is_proposed_for_a_name_that_came_again_says_which_key_it_had_before() {
+    let mut world = Small::begun();
+    let old = world.people[0];
+    let before = world.cluster.written.clone();
+    world.cluster.erase(world.tenant, old);
+    world.keyring.reconcile(&world.cluster.rows).expect("reads");
+    let keys = world.keys();
+    let of = tenant(&world.cluster, &keys, &tenant_id());
+    let new = keys.new_subject(&world.cluster.rows, &of, "visitor/1", NOW, &mut world.entropy);
+    let new = new.expect("prepares").expect("the name is free");
+    let command = Command::CreateKeys {
+        time: NOW,
+        keys: vec![new.as_new_key()],
+    }
+    .encode();
+    // Who it dies with is all that it has in common with what was there.
+    let parent = world.tenant.as_bytes();
+    let at = command.windows(16).position(|part| part == parent);
+    let (head, tail) = command.split_at(at.expect("the parent is named"));
+    let known: HashSet<&[u8]> = before
+        .iter()
+        .flat_map(|(key, value)| key.windows(16).chain(value.windows(16)))
+        .collect();
+    assert!(known.contains(&old.as_bytes()[..]) && known.contains(&parent[..]));
+    let mut parts = head.windows(16).chain(tail[16..].windows(16));
+    assert!(!parts.any(|part| known.contains(part)));
+}
+
+#[test]
+fn a_name_that_is_erased_as_often_as_there_are_places_waits_for_the_epoch() {
+    let mut world = Small::begun();
+    let mut kids = vec![world.people[0]];
+    for _ in 1..limits::INCARNATIONS_MAX {
+        world.cluster.erase(world.tenant, kids[kids.len() - 1]);
+        world.keyring.reconcile(&world.cluster.rows).expect("reads");
+        let (keys, of) = (world.keys(), tenant_id());
+        kids.push(new_subject(
+            &mut world.cluster,
+            &keys,
+            &of,
+            "visitor/1",
+            &mut world.entropy,
+        ));
+        assert_eq!(world.subject("visitor/1"), kids.last().copied());
+    }
+    let last = kids[kids.len() - 1];
+    world.cluster.erase(world.tenant, last);
+    world.keyring.reconcile(&world.cluster.rows).expect("reads");
+    let create = |world: &mut Small| {
+        let keys = world.keys();
+        let of = tenant(&world.cluster, &keys, &tenant_id());
+        keys.new_subject(&world.cluster.rows, &of, "visitor/1", NOW, &mut world.entropy)
+    };
+    assert!(matches!(create(&mut world), Err(KeyringError::NameTaken)));
+    assert_eq!(
+        world.subject("visitor/1"),
+        Some(last),
+        "the last erasure is asked about"
+    );
+
+    // The second place is free with the epoch, and only that.
+    epoch(
+        &mut world.cluster,
+        &world.keyring,
+        vec![kids[1]],
+        &mut world.entropy,
+    );
+    assert_eq!(world.subject("visitor/1"), Some(last));
+    let again = create(&mut world).expect("prepares").expect("a place is free");
+    assert_eq!(world.cluster.create(&again), KeyOutcome::Created);
+    assert_eq!(world.subject("visitor/1"), Some(again.kid));
+    let fenced = world.cluster.fenced();
+    epoch(&mut world.cluster, &world.keyring, fenced, &mut world.entropy);
+    assert_eq!(world.subject("visitor/1"), Some(again.kid));
+}
+
+#[test]
+fn a_key_that_was_prepared_before_an_epoch_does_not_become_a_second_one_of_its_name() {
+    let mut world = Small::begun();
+    let old = world.people[0];
+    world.cluster.erase(world.tenant, old);
+    world.keyring.reconcile(&world.cluster.rows).expect("reads");
+    let create = |world: &mut Small| {
+        let keys = world.keys();
+        let of = tenant(&world.cluster, &keys, &tenant_id());
+        let key = keys.new_subject(&world.cluster.rows, &of, "visitor/1", NOW, &mut world.entropy);
+        key.expect("prepares").expect("a place is free")
+    };
+    let late = create(&mut world);
+    let fenced = world.cluster.fenced();
+    epoch(&mut world.cluster, &world.keyring, fenced, &mut world.entropy);
+    let first = create(&mut world);
+    assert_eq!(world.cluster.create(&first), KeyOutcome::Created);
+    assert_eq!(world.cluster.create(&late), KeyOutcome::Stale);
+    assert_eq!(world.subject("visitor/1"), Some(first.kid));
 }
 
 #[test]

@@ -38,9 +38,13 @@ pub const VOTERS_MAX: usize = 7;
 pub const DATA_GROUPS_MAX: u32 = 64;
 /// Unacknowledged messages of one StreamAppend.
 pub const STREAM_IN_FLIGHT_MAX: usize = 1_024;
+/// Keys of one name that exist at once: the one in use, and those before it that are fenced.
+pub const INCARNATIONS_MAX: u32 = 4;
 /// Keys that one epoch erases.
 pub const EPOCH_ERASURES_MAX: usize = 512;
-/// Keys that one command fences below others.
+/// Seconds that an erasure may be held back after its fence, so that it can be taken back: 30 days.
+pub const HOLD_S_MAX: u32 = 30 * 24 * 3_600;
+/// Keys that one command fences below others, or takes back.
 pub const EXPAND_KEYS_MAX: usize = 256;
 /// Rows that one command deletes.
 pub const SWEEP_ROWS_MAX: usize = 2_048;

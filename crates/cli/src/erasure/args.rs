@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use eunoe_client::erasure_types::{ErasureReason, ErasureState};
+use eunoe_types::limits;
 
 use crate::args::{Which, seconds};
 
@@ -45,6 +46,9 @@ pub(crate) struct EraseOptions {
     /// Destroy as soon as possible, out of turn
     #[arg(long)]
     pub(crate) urgent: bool,
+    /// Destroy nothing for so long after the fence, so that the erasure can be taken back; at most 30 days
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = hold)]
+    pub(crate) hold: u32,
     /// Why, for the record [default: subject-request; for a tenant contract-ended]
     #[arg(long, value_enum)]
     pub(crate) reason: Option<Reason>,
@@ -54,6 +58,17 @@ pub(crate) struct EraseOptions {
     /// Seconds that --wait waits at most; the erasure goes on all the same
     #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds)]
     pub(crate) timeout: Duration,
+}
+
+/// Seconds of a hold.
+fn hold(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(seconds @ 0..=limits::HOLD_S_MAX) => Ok(seconds),
+        _ => Err(format!(
+            "is not a number of seconds from 0 to {}",
+            limits::HOLD_S_MAX
+        )),
+    }
 }
 
 /// How far to wait.
@@ -112,6 +127,11 @@ pub(crate) enum ErasureCommand {
         /// Its id, 32 hex digits
         request: String,
     },
+    /// Take an erasure back that is REQUESTED or FENCED (role dpo; a platform what it asked for itself)
+    Cancel {
+        /// Its id, 32 hex digits
+        request: String,
+    },
     /// List the tenant's erasures, newest first
     List {
         /// At most so many
@@ -133,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_person_is_erased_with_what_the_options_say() {
-        let line = "eunoe subject erase --tenant acme visitor/1 --wait destroyed --urgent --reason purpose-ended --timeout 5 --request-id r";
+        let line = "eunoe subject erase --tenant acme visitor/1 --wait destroyed --urgent --hold 2592000 --reason purpose-ended --timeout 5 --request-id r";
         let Ok(Command::Subject(SubjectCommand::Erase { subject, options })) = parse(line) else {
             panic!("is well formed")
         };
@@ -142,12 +162,19 @@ mod tests {
             ("visitor/1", "r")
         );
         assert_eq!(
-            (options.wait, options.reason, options.urgent, options.timeout),
+            (
+                options.wait,
+                options.reason,
+                options.urgent,
+                options.timeout,
+                options.hold
+            ),
             (
                 Some(Wait::Destroyed),
                 Some(Reason::PurposeEnded),
                 true,
-                Duration::from_secs(5)
+                Duration::from_secs(5),
+                limits::HOLD_S_MAX
             )
         );
     }
@@ -181,6 +208,8 @@ mod tests {
             "eunoe subject erase s --wait rekeyed",
             "eunoe subject erase s --reason because",
             "eunoe subject erase s --timeout 0",
+            "eunoe subject erase s --hold 2592001",
+            "eunoe subject erase s --hold -1",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

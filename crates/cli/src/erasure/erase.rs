@@ -70,6 +70,7 @@ async fn run(
         request_id: options.request_id.clone(),
         reason: ErasureReason::from(reason).into(),
         urgent: options.urgent,
+        hold_seconds: options.hold,
         ..Default::default()
     };
     let requested = client.erasures().request(request).await?;
@@ -101,6 +102,13 @@ async fn wait(
         Waited::Reached(reached) => {
             *erasure = reached;
             Ok(())
+        }
+        Waited::Cancelled(cancelled) => {
+            *erasure = cancelled;
+            Err(Failure::local(format!(
+                "the erasure was taken back before it was {}",
+                status(wanted)
+            )))
         }
         Waited::TimeOver(last) => {
             if let Some(last) = last {
@@ -137,6 +145,9 @@ fn next_person(global: &Global, tenant: &str, options: &EraseOptions) -> String 
     }
     if options.urgent {
         command.push_str(" --urgent");
+    }
+    if options.hold > 0 {
+        command.push_str(&format!(" --hold {}", options.hold));
     }
     command.push_str(" --request-id");
     command

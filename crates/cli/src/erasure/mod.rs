@@ -37,6 +37,10 @@ pub(crate) async fn run(global: &Global, command: ErasureCommand) -> Result<(), 
             let client = any_tenant_client(global).await?;
             show::print(global.output, &client.erasures().get(&request).await?)
         }
+        ErasureCommand::Cancel { request } => {
+            let client = tenant_client_as(global, Role::Dpo).await?;
+            show::print(global.output, &client.erasures().cancel(&request).await?)
+        }
         ErasureCommand::Watch { request } => watch(global, &any_tenant_client(global).await?, &request).await,
         ErasureCommand::List { limit } => list(global, &tenant_client(global).await?, limit).await,
     }

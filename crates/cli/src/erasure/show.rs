@@ -14,7 +14,7 @@ pub(super) fn print(output: Output, erasure: &Erasure) -> Result<(), Failure> {
     output::result(output, &erasure_json(erasure).into(), || erasure_text(erasure))
 }
 
-/// `REQUESTED`, `FENCED`, `REKEYED` or `DESTROYED`.
+/// `REQUESTED`, `FENCED`, `REKEYED`, `DESTROYED`, `CANCELLING` or `CANCELLED`.
 pub(super) fn status(state: ErasureState) -> &'static str {
     short(state.as_str_name(), "ERASURE_STATE_")
 }
@@ -31,8 +31,13 @@ fn grade(erasure: &Erasure) -> Option<&'static str> {
 
 /// What the state says about access, keys and roots, and nothing beyond it.
 fn legs(state: ErasureState) -> Value {
+    let is_taken_back = matches!(state, ErasureState::Cancelling | ErasureState::Cancelled);
     let leg = |name: &str, done: ErasureState| {
-        let state = if state >= done { "DONE" } else { "PENDING" };
+        let state = match state >= done {
+            _ if is_taken_back => "CANCELLED",
+            true => "DONE",
+            false => "PENDING",
+        };
         json!({"leg": name, "state": state})
     };
     json!([
@@ -64,6 +69,8 @@ pub(super) fn erasure_json(erasure: &Erasure) -> Map<String, Value> {
     insert("commitment", hex(&erasure.commitment).into());
     insert_time(&mut object, "requested_at_ms", erasure.request_time.as_ref());
     insert_time(&mut object, "fenced_at_ms", erasure.fence_time.as_ref());
+    insert_time(&mut object, "hold_ends_at_ms", erasure.hold_end_time.as_ref());
+    insert_time(&mut object, "cancelled_at_ms", erasure.cancel_time.as_ref());
     insert_time(&mut object, "rekeyed_at_ms", erasure.rekey_time.as_ref());
     insert_time(&mut object, "destroyed_at_ms", erasure.destroy_time.as_ref());
     object
@@ -75,18 +82,23 @@ pub(super) fn erasure_text(erasure: &Erasure) -> String {
         ErasureState::Fenced => &erasure.fence_time,
         ErasureState::Rekeyed => &erasure.rekey_time,
         ErasureState::Destroyed => &erasure.destroy_time,
+        ErasureState::Cancelling | ErasureState::Cancelled => &erasure.cancel_time,
         ErasureState::Requested | ErasureState::Unspecified => &erasure.request_time,
     };
     let since = since.as_ref().map(Timestamp::to_string).unwrap_or_default();
     let grade = grade(erasure)
         .map(|grade| format!(" ({grade})"))
         .unwrap_or_default();
+    let held = match (erasure.state(), &erasure.hold_end_time) {
+        (ErasureState::Fenced, Some(end)) => format!(", held until {end}"),
+        _ => String::new(),
+    };
     let missing = match erasure.missing_nodes.as_slice() {
         [] => String::new(),
         nodes => format!(", may still be held by nodes {}", list(nodes)),
     };
     format!(
-        "{}  {}  {}{grade}  {since}  {} of {} keys left{missing}",
+        "{}  {}  {}{grade}  {since}  {} of {} keys left{held}{missing}",
         erasure.id,
         kind(erasure),
         status(erasure.state()),
@@ -157,6 +169,31 @@ mod tests {
         assert!(done(ErasureState::Unspecified).is_empty());
         assert_eq!(done(ErasureState::Fenced), ["ACCESS"]);
         assert_eq!(done(ErasureState::Rekeyed), ["ACCESS", "KEYS"]);
+    }
+
+    #[test]
+    fn what_is_held_or_taken_back_says_until_and_since_when() {
+        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+        let mut shown = erasure(ErasureState::Fenced);
+        shown.hold_end_time = at(9);
+        assert_eq!(
+            erasure_text(&shown),
+            "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e  SUBJECT  FENCED  1970-01-01T00:00:02Z  5 of 5 keys left, held until 1970-01-01T00:00:09Z"
+        );
+        assert_eq!(erasure_json(&shown)["hold_ends_at_ms"], 9_000);
+        shown.set_state(ErasureState::Cancelled);
+        (shown.cancel_time, shown.keys_left) = (at(5), 0);
+        assert_eq!(
+            erasure_text(&shown),
+            "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e  SUBJECT  CANCELLED  1970-01-01T00:00:05Z  0 of 5 keys left"
+        );
+        let json = erasure_json(&shown);
+        assert_eq!(
+            (&json["cancelled_at_ms"], &json["status"]),
+            (&5_000.into(), &"CANCELLED".into())
+        );
+        let legs = json["legs"].as_array().unwrap();
+        assert!(legs.iter().all(|leg| leg["state"] == "CANCELLED"));
     }
 
     #[test]

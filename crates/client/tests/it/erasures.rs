@@ -9,7 +9,7 @@ use eunoe_client::{Client, ErrorCode, Waited};
 use futures::TryStreamExt as _;
 use tonic::Code;
 
-use crate::support::erasure::{Step, at, to};
+use crate::support::erasure::{Step, at, cancelled, to};
 use crate::support::{Cluster, status};
 
 fn request(target: Target, request_id: &str) -> RequestErasureRequest {
@@ -201,4 +201,34 @@ async fn when_the_time_is_over_the_last_known_step_is_told() {
         .wait_for("x", ErasureState::Destroyed, Duration::from_secs(60))
         .await;
     assert_eq!(unknown.err().unwrap().code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn taking_back_is_repeated_after_a_lost_answer_and_ends_watches_and_waits() {
+    let cluster = Cluster::start(2).await;
+    cluster.ladder.put(subject(ErasureState::Fenced));
+    let lost = status(Code::Unavailable, "OUTCOME_UNKNOWN", "unknown", None);
+    cluster.ladder.lost.lock().unwrap().push_back(lost);
+    let client = cluster.client().await;
+    let erasure = client.erasures().cancel("e").await.unwrap();
+    assert_eq!((state(&erasure), erasure.keys_left), ("CANCELLED", 0));
+    // As the last step, told to those who wait for more.
+    cluster.ladder.replace(subject(ErasureState::Fenced));
+    cluster
+        .ladder
+        .climb([to(cancelled(&subject(ErasureState::Fenced)))]);
+    let waited = client
+        .erasures()
+        .wait_for("e", ErasureState::Destroyed, Duration::from_secs(60))
+        .await;
+    assert!(
+        matches!(waited, Ok(Waited::Cancelled(_))),
+        "it is no end of the ladder"
+    );
+    let steps: Vec<_> = told(&client).await.into_iter().map(|step| step.0).collect();
+    assert_eq!(steps, ["CANCELLED"]);
+
+    cluster.ladder.replace(subject(ErasureState::Rekeyed));
+    let refused = client.erasures().cancel("e").await.err().unwrap();
+    assert_eq!(refused.code, ErrorCode::FailedPrecondition);
 }

@@ -2,7 +2,7 @@
 
 use eunoe_types::{BootId, Fault, Incarnation, LogPosition, NodeId};
 
-use super::command::{Command, Genesis, NewKey, Page, row_digest};
+use super::command::{Command, Genesis, NewKey, Page};
 use super::erasure_row::{EpochRow, frozen_key};
 use super::event::Event;
 use super::placement;
@@ -12,7 +12,7 @@ use super::row::{
     GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
     staged_page_key, version_key,
 };
-use super::{epoch, erase, holder, seal};
+use super::{cancel, epoch, erase, holder, seal};
 use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
 
 /// The machine of the control group.
@@ -46,6 +46,7 @@ impl Machine for ControlMachine {
             Command::Decommission(said) => holder::decommission(txn, said)?,
             Command::VaultRolledBack(said) => holder::rolled_back(txn, said)?,
             Command::Seal(sealed) => seal::set(txn, *sealed)?,
+            Command::CancelErasure(asked) => cancel::cancel(txn, at, asked)?,
         };
         let effects = if answer.is_ok() {
             vec![Effect::ControlChanged]
@@ -162,15 +163,16 @@ fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> 
     let Some(epoch) = epoch::epoch(txn)? else {
         return Ok(Err(Rejection::NoGenesis));
     };
+    let now = (epoch.epoch, cancel::returned(txn)?.number);
     let outcomes = keys
         .iter()
-        .map(|key| create_key(txn, epoch.epoch, key))
+        .map(|key| create_key(txn, now, key))
         .collect::<Result<_, _>>()?;
     Ok(Ok(Reply::Keys(outcomes)))
 }
 
 /// Why a key cannot be created, if it cannot.
-fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
+fn obstacle(txn: &Txn<'_>, now: (u64, u64), key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault> {
     if txn.contains(&KeyStateRow::key(&key.kid))? {
         return Ok(Some(KeyOutcome::Exists));
     }
@@ -179,23 +181,26 @@ fn obstacle(txn: &Txn<'_>, key: &NewKey<'_>) -> Result<Option<KeyOutcome>, Fault
     {
         return Ok(Some(KeyOutcome::ParentErased));
     }
+    if (key.epoch, key.returns) != now {
+        return Ok(Some(KeyOutcome::Stale));
+    }
     for row in &key.rows {
         if generation(txn, row.tree, row.page)? != row.generation {
-            return Ok(Some(KeyOutcome::StaleGeneration));
+            return Ok(Some(KeyOutcome::Stale));
         }
         if txn.contains(&frozen_key(row.tree, row.page))? {
             return Ok(Some(KeyOutcome::Frozen));
         }
-        let present = txn.get(&leaf_row_key(row.tree, row.page, row.generation, &row.tag))?;
-        if present.map(|sealed| row_digest(&sealed)) != row.replaces {
+        if txn.contains(&leaf_row_key(row.tree, row.page, row.generation, &row.tag))? {
             return Ok(Some(KeyOutcome::Exists));
         }
     }
     Ok(None)
 }
 
-fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
-    if let Some(obstacle) = obstacle(txn, key)? {
+/// Creates a key in the state `now`: this epoch, after so many returns of keys.
+fn create_key(txn: &mut Txn<'_>, now: (u64, u64), key: &NewKey<'_>) -> Result<KeyOutcome, Fault> {
+    if let Some(obstacle) = obstacle(txn, now, key)? {
         return Ok(obstacle);
     }
     for row in &key.rows {
@@ -215,7 +220,7 @@ fn create_key(txn: &mut Txn<'_>, epoch: u64, key: &NewKey<'_>) -> Result<KeyOutc
     }
     Event::new()
         .bytes("c", &key.commit)
-        .number("epoch", epoch)
+        .number("epoch", now.0)
         .bytes("kc", &key.key_commit)
         .number("kind", u64::from(key.kind))
         .text("t", "eunoe/key-created@v1")

@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow};
+use super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, ReturnedRow};
 use super::root_row::{HolderRow, MadeRoot, RootRow, Sharing};
 use super::row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};
 
@@ -86,11 +86,19 @@ fn erasure_row() -> impl Strategy<Value = ErasureRow> {
                 full: full.map(TimeMs),
             }
         }),
+        any::<(u64, [u8; 8])>().prop_map(|(time, by)| ErasureState::Cancelling {
+            time: TimeMs(time),
+            by: RequestMac(by)
+        }),
+        any::<(u64, [u8; 8])>().prop_map(|(time, by)| ErasureState::Cancelled {
+            time: TimeMs(time),
+            by: RequestMac(by)
+        }),
     ];
     let names = any::<([u8; 16], [u8; 16], [u8; 8], [u8; 8], [u8; 32])>();
     let numbers = any::<[u64; 7]>();
-    (state, names, numbers, any::<(u8, u8, bool)>()).prop_map(
-        |(state, (target, tenant, mac, requester, commit), numbers, (kind, reason, urgent))| {
+    (state, names, numbers, any::<(u8, u8, bool, u32)>()).prop_map(
+        |(state, (target, tenant, mac, requester, commit), numbers, (kind, reason, urgent, hold_s))| {
             let [number, requested, fenced, index, keys, left, expanding] = numbers;
             ErasureRow {
                 number,
@@ -98,6 +106,7 @@ fn erasure_row() -> impl Strategy<Value = ErasureRow> {
                 state,
                 reason,
                 urgent,
+                hold_s,
                 target: Kid(target),
                 tenant: Kid(tenant),
                 mac: RequestMac(mac),
@@ -130,6 +139,13 @@ fn pending_row() -> impl Strategy<Value = PendingRow> {
     (vec(any::<[u8; 16]>(), 0..4), vec(any::<(u8, u32)>(), 0..4)).prop_map(|(keys, pages)| PendingRow {
         keys: keys.into_iter().map(Kid).collect(),
         pages,
+    })
+}
+
+fn returned_row() -> impl Strategy<Value = ReturnedRow> {
+    (any::<u64>(), vec(any::<[u8; 16]>(), 0..4)).prop_map(|(number, kids)| ReturnedRow {
+        number,
+        kids: kids.into_iter().map(Kid).collect(),
     })
 }
 
@@ -169,7 +185,7 @@ proptest! {
     fn rows_decode_to_what_was_encoded(
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
         (erasure, epoch, pending) in (erasure_row(), epoch_row(), pending_row()),
-        (holder, root) in (holder_row(), root_row()),
+        (holder, root, returned) in (holder_row(), root_row(), returned_row()),
     ) {
         prop_assert_eq!(GenesisRow::decode(&genesis.encode()), Ok(genesis));
         prop_assert_eq!(NodeRow::decode(&node.encode()), Ok(node));
@@ -179,6 +195,7 @@ proptest! {
         prop_assert_eq!(PendingRow::decode(&pending.encode()), Ok(pending));
         prop_assert_eq!(HolderRow::decode(&holder.encode()), Ok(holder));
         prop_assert_eq!(RootRow::decode(&root.encode()), Ok(root));
+        prop_assert_eq!(ReturnedRow::decode(&returned.encode()), Ok(returned));
     }
 
     #[test]
@@ -186,12 +203,12 @@ proptest! {
         bytes in vec(any::<u8>(), 0..120),
         (genesis, node, key) in (genesis_row(), node_row(), key_row()),
         (erasure, epoch, pending) in (erasure_row(), epoch_row(), pending_row()),
-        (holder, root) in (holder_row(), root_row()),
+        (holder, root, returned) in (holder_row(), root_row(), returned_row()),
         (at, to) in any::<(usize, u8)>(),
     ) {
         let rows = [
             genesis.encode(), node.encode(), key.encode(), erasure.encode(), epoch.encode(), pending.encode(),
-            holder.encode(), root.encode(),
+            holder.encode(), root.encode(), returned.encode(),
         ];
         let damaged = rows.into_iter().map(|mut row| {
             let at = at % row.len();
@@ -209,6 +226,7 @@ proptest! {
                 PendingRow::decode(bytes).map(|row| row.encode()),
                 HolderRow::decode(bytes).map(|row| row.encode()),
                 RootRow::decode(bytes).map(|row| row.encode()),
+                ReturnedRow::decode(bytes).map(|row| row.encode()),
             ];
             for row in again.into_iter().flatten() {
                 prop_assert_eq!(&row, bytes);
@@ -219,7 +237,7 @@ proptest! {
     #[test]
     fn a_cut_or_longer_row_is_refused(
         (genesis, key, erasure, epoch) in (genesis_row(), key_row(), erasure_row(), epoch_row()),
-        (pending, holder, root) in (pending_row(), holder_row(), root_row()),
+        (pending, holder, root, returned) in (pending_row(), holder_row(), root_row(), returned_row()),
     ) {
         fn refuses<T>(row: &[u8], decode: impl Fn(&[u8]) -> Result<T, eunoe_types::DecodeError>) -> bool {
             (0..row.len()).all(|length| decode(&row[..length]).is_err()) && decode(&[row, &[0]].concat()).is_err()
@@ -231,5 +249,6 @@ proptest! {
         prop_assert!(refuses(&pending.encode(), PendingRow::decode));
         prop_assert!(refuses(&holder.encode(), HolderRow::decode));
         prop_assert!(refuses(&root.encode(), RootRow::decode));
+        prop_assert!(refuses(&returned.encode(), ReturnedRow::decode));
     }
 }

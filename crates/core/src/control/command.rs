@@ -6,7 +6,7 @@ use super::epoch_command::{
     AttestDestroyed, BeginEpoch, Decommission, EpochChunk, LeaseOver, ShareEpoch, SwitchEpoch,
     VaultRolledBack, VerifyEpoch,
 };
-use super::erasure_command::RequestErasure;
+use super::erasure_command::{CancelErasure, RequestErasure};
 use super::root_row::{MadeRoot, Sharing};
 use super::row::{NodeRow, optional_kid};
 use crate::FORMAT;
@@ -58,7 +58,7 @@ pub enum Command<'a> {
     RaiseVersion(u32),
     /// Fences a key, or records that a first person asks for it.
     RequestErasure(RequestErasure),
-    /// Fences some more keys below a fenced one.
+    /// Fences some more keys below a fenced one, or takes some more of an erasure back.
     ExpandErasure(ErasureId),
     /// Begins an attempt at the next epoch; an earlier attempt is over with that.
     BeginEpoch(BeginEpoch),
@@ -75,6 +75,8 @@ pub enum Command<'a> {
     AttestDestroyed(AttestDestroyed),
     /// Deletes some rows of replaced leaf pages.
     Sweep,
+    /// Takes an erasure back whose keys are all still there.
+    CancelErasure(CancelErasure),
     /// Says what commits to the attempt's root, and who keeps shares of it.
     ShareEpoch(ShareEpoch),
     /// A node says that it found the attempt right.
@@ -149,6 +151,11 @@ pub struct NewKey<'a> {
     pub commit: [u8; 32],
     /// Public commitment to the key.
     pub key_commit: [u8; 32],
+    /// The epoch that it was prepared in. Places of its name that were taken then may be free in a later one, so that
+    /// two keys could get one name.
+    pub epoch: u64,
+    /// How often keys had come back when it was prepared: one of them may be of its name.
+    pub returns: u64,
     /// Its sealed record and index row.
     pub rows: Vec<NewRow<'a>>,
 }
@@ -166,13 +173,6 @@ pub struct NewRow<'a> {
     pub tag: [u8; 16],
     /// The sealed record.
     pub sealed: &'a [u8],
-    /// The row that it takes the place of, as [`row_digest`] of its sealed form; none for a place that is free.
-    pub replaces: Option<[u8; 32]>,
-}
-
-/// What names a sealed row that another one is to take the place of.
-pub fn row_digest(sealed: &[u8]) -> [u8; 32] {
-    eunoe_merkle::leaf_hash(sealed)
 }
 
 impl<'a> Command<'a> {
@@ -214,6 +214,7 @@ impl<'a> Command<'a> {
             Self::Sweep => {
                 e.u8(15);
             }
+            Self::CancelErasure(cancel) => cancel.encode(e.u8(16)),
             Self::ShareEpoch(share) => share.encode(e.u8(20)),
             Self::VerifyEpoch(verify) => verify.encode(e.u8(21)),
             Self::LeaseOver(over) => over.encode(e.u8(22)),
@@ -261,6 +262,7 @@ impl<'a> Command<'a> {
             },
             14 => Self::AttestDestroyed(AttestDestroyed::decode(&mut d)?),
             15 => Self::Sweep,
+            16 => Self::CancelErasure(CancelErasure::decode(&mut d)?),
             20 => Self::ShareEpoch(ShareEpoch::decode(&mut d)?),
             21 => Self::VerifyEpoch(VerifyEpoch::decode(&mut d)?),
             22 => Self::LeaseOver(LeaseOver::decode(&mut d)?),
@@ -352,16 +354,13 @@ impl<'a> NewKey<'a> {
             Some(parent) => e.u8(1).fixed(parent.as_bytes()),
         };
         e.fixed(&self.commit).fixed(&self.key_commit);
+        e.varint(self.epoch).varint(self.returns);
         e.varint(self.rows.len() as u64);
         self.rows.iter().for_each(|row| {
             e.u8(row.tree)
                 .varint(u64::from(row.page))
                 .varint(u64::from(row.generation));
             e.fixed(&row.tag).bytes(row.sealed);
-            match &row.replaces {
-                None => e.u8(0),
-                Some(digest) => e.u8(1).fixed(digest),
-            };
         });
     }
 
@@ -372,6 +371,8 @@ impl<'a> NewKey<'a> {
             parent: optional_kid(d)?,
             commit: d.array()?,
             key_commit: d.array()?,
+            epoch: d.varint()?,
+            returns: d.varint()?,
             rows: list(d, ROWS_OF_KEY_MAX, |d| {
                 Ok(NewRow {
                     tree: d.u8()?,
@@ -379,10 +380,6 @@ impl<'a> NewKey<'a> {
                     generation: d.varint_u32()?,
                     tag: d.array()?,
                     sealed: d.bytes()?,
-                    replaces: match d.flag()? {
-                        false => None,
-                        true => Some(d.array()?),
-                    },
                 })
             })?,
         })

@@ -15,7 +15,7 @@ use super::epoch_command::{BeginEpoch, EpochChunk, ShareEpoch, SwitchEpoch, Veri
 use super::erase::{key_row, named_erasure};
 use super::erasure_row::{
     EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, child_key, fenced_key, frozen_key,
-    rekeyed_key, sweep_key,
+    key_of_erasure, rekeyed_key, sweep_key,
 };
 use super::event::Event;
 use super::holder;
@@ -111,7 +111,10 @@ fn distinct<T: Ord + Copy>(items: &[T]) -> Vec<T> {
 /// before it knows them all.
 fn is_ripe(txn: &Txn<'_>, kid: &Kid) -> Result<bool, Fault> {
     match key_row(txn, kid)?.map(|key| key.state) {
-        Some(KeyState::Fenced { erasure, .. }) => Ok(named_erasure(txn, &erasure)?.expanding == 0),
+        Some(KeyState::Fenced { erasure, .. }) => {
+            let erasure = named_erasure(txn, &erasure)?;
+            Ok(erasure.state == ErasureState::Fenced && erasure.expanding == 0)
+        }
         Some(KeyState::Active | KeyState::Erased { .. }) | None => Ok(false),
     }
 }
@@ -137,6 +140,22 @@ fn give_up(txn: &mut Txn<'_>, row: &mut EpochRow) -> Result<(), Fault> {
         .text("t", "eunoe/epoch-aborted@v1")
         .number("threshold", sharing.threshold.into())
         .record(txn)
+}
+
+/// Gives the attempt under way up if it would leave out keys of an erasure.
+pub(super) fn spare(txn: &mut Txn<'_>, id: &ErasureId) -> Result<(), Fault> {
+    let Some(mut row) = epoch(txn)?.filter(|row| row.pending.is_some()) else {
+        return Ok(());
+    };
+    for kid in &pending(txn)?.keys {
+        let state = key_row(txn, kid)?.map(|key| key.state);
+        if matches!(state, Some(KeyState::Fenced { erasure, .. }) if erasure == *id) {
+            give_up(txn, &mut row)?;
+            txn.put(EpochRow::key(), row.encode());
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Gives an attempt up.
@@ -363,6 +382,7 @@ fn drop_keys(txn: &mut Txn<'_>, keys: &[Kid], epoch: u64, time: TimeMs) -> Resul
             txn.delete(child_key(&parent, kid));
         }
         txn.delete(fenced_key(index, kid));
+        txn.delete(key_of_erasure(&erasure, kid));
         key.state = KeyState::Erased { epoch };
         txn.put(KeyStateRow::key(kid), key.encode());
         Event::new()
@@ -379,6 +399,7 @@ fn drop_keys(txn: &mut Txn<'_>, keys: &[Kid], epoch: u64, time: TimeMs) -> Resul
         let mut row = named_erasure(txn, &id)?;
         row.left = row.left.saturating_sub(count);
         if row.is_rekeyed() {
+            txn.delete(row.under_way_key(&id));
             row.state = ErasureState::Rekeyed { epoch, time };
             txn.put(rekeyed_key(epoch, &id), Vec::new());
         }

@@ -3,9 +3,11 @@
 use eunoe_types::{ErasureId, Fault, Kid, LogPosition, TimeMs, limits};
 
 use super::apply::Answer;
+use super::cancel;
 use super::erasure_command::{RequestErasure, are_two_people};
 use super::erasure_row::{
-    ErasureRow, ErasureState, child_key, children_prefix, erasure_of_key, expand_key, fenced_key, kid_of,
+    ErasureRow, ErasureState, child_key, children_prefix, erasure_of_key, expand_key, fenced_key,
+    key_of_erasure, kid_of,
 };
 use super::event::Event;
 use super::reply::{Rejection, Reply};
@@ -13,7 +15,7 @@ use super::row::{KeyState, KeyStateRow};
 use crate::{Txn, table};
 
 /// How deep keys are below each other: a conversation's below a subject's below a tenant's.
-const DEPTH: usize = 3;
+pub(super) const DEPTH: usize = 3;
 
 /// A key's row.
 pub(super) fn key_row(txn: &Txn<'_>, kid: &Kid) -> Result<Option<KeyStateRow>, Fault> {
@@ -53,6 +55,8 @@ pub(super) fn request(txn: &mut Txn<'_>, at: LogPosition, request: &RequestErasu
     };
     match key.state {
         KeyState::Active => {}
+        // It would come back, so this one takes it.
+        KeyState::Fenced { erasure, .. } if cancel::is_returning(txn, &erasure)? => {}
         KeyState::Fenced { erasure: id, .. } => return Ok(Ok(Reply::Erasure { id, created: false })),
         KeyState::Erased { .. } => return Ok(Err(Rejection::KeyErased)),
     }
@@ -62,6 +66,7 @@ pub(super) fn request(txn: &mut Txn<'_>, at: LogPosition, request: &RequestErasu
         state: ErasureState::Requested,
         reason: request.reason,
         urgent: request.urgent,
+        hold_s: request.hold_s,
         target: request.target,
         tenant: request.tenant,
         mac: request.mac,
@@ -75,7 +80,7 @@ pub(super) fn request(txn: &mut Txn<'_>, at: LogPosition, request: &RequestErasu
     };
     txn.put(erasure_of_key(&request.tenant, row.number), request.id.0.to_vec());
     if !request.two_people {
-        fence_target(txn, at, &request.id, &mut row, request.time)?;
+        fence_target(txn, at, request, &mut row)?;
     }
     txn.put(ErasureRow::key(&request.id), row.encode());
     Ok(Ok(Reply::Erasure {
@@ -99,6 +104,7 @@ fn again(
     if is_second {
         match key_row(txn, &known.target)?.map(|key| key.state) {
             Some(KeyState::Active) => {}
+            Some(KeyState::Fenced { erasure, .. }) if cancel::is_returning(txn, &erasure)? => {}
             // Meanwhile another erasure took the target.
             Some(KeyState::Fenced { erasure: id, .. }) => {
                 return Ok(Ok(Reply::Erasure { id, created: false }));
@@ -107,7 +113,8 @@ fn again(
             None => return Err(Fault::broken("the target of an erasure is not there")),
         }
         known.urgent |= request.urgent;
-        fence_target(txn, at, &request.id, &mut known, request.time)?;
+        known.hold_s = known.hold_s.max(request.hold_s);
+        fence_target(txn, at, request, &mut known)?;
         txn.put(ErasureRow::key(&request.id), known.encode());
     }
     Ok(Ok(Reply::Erasure {
@@ -131,14 +138,23 @@ fn count(txn: &Txn<'_>, tenant: &Kid) -> Result<u64, Fault> {
 fn fence_target(
     txn: &mut Txn<'_>,
     at: LogPosition,
-    id: &ErasureId,
+    request: &RequestErasure,
     row: &mut ErasureRow,
-    time: TimeMs,
 ) -> Result<(), Fault> {
+    let (id, target) = (&request.id, row.target);
     row.state = ErasureState::Fenced;
-    row.fenced = (time, at.index);
-    let target = row.target;
+    row.fenced = (request.time, at.index);
+    txn.put(row.under_way_key(id), Vec::new());
+    let parent = key_row(txn, &target)?.and_then(|key| key.parent);
     fence(txn, at, id, row, &target)?;
+    for kid in &request.namesakes {
+        let namesake = key_row(txn, kid)?.filter(|key| (key.kind, key.parent) == (row.kind, parent));
+        if let Some(key) = namesake
+            && may_be_fenced(txn, &key)?
+        {
+            fence(txn, at, id, row, kid)?;
+        }
+    }
     // What a person usually has is fenced in the same moment.
     fence_more(txn, at, id, row)?;
     Event::new()
@@ -151,7 +167,16 @@ fn fence_target(
         .record(txn)
 }
 
-/// Fences a key that is in use. Its children follow.
+/// Whether a key is in use, or on its way back.
+fn may_be_fenced(txn: &Txn<'_>, key: &KeyStateRow) -> Result<bool, Fault> {
+    match key.state {
+        KeyState::Active => Ok(true),
+        KeyState::Fenced { erasure, .. } => cancel::is_returning(txn, &erasure),
+        KeyState::Erased { .. } => Ok(false),
+    }
+}
+
+/// Fences a key that is in use, or on its way back. Its children follow.
 fn fence(
     txn: &mut Txn<'_>,
     at: LogPosition,
@@ -160,12 +185,16 @@ fn fence(
     kid: &Kid,
 ) -> Result<(), Fault> {
     let mut key = key_row(txn, kid)?.ok_or_else(|| Fault::broken("a key to fence is not there"))?;
+    if let KeyState::Fenced { erasure, index } = key.state {
+        cancel::hand_over(txn, &erasure, index, kid)?;
+    }
     key.state = KeyState::Fenced {
         erasure: *id,
         index: at.index,
     };
     txn.put(KeyStateRow::key(kid), key.encode());
     txn.put(fenced_key(at.index, kid), Vec::new());
+    txn.put(key_of_erasure(id, kid), Vec::new());
     row.keys += 1;
     row.left += 1;
     if !txn.scan_prefix(&children_prefix(kid), None, 1)?.is_empty() {
@@ -175,13 +204,21 @@ fn fence(
     Ok(())
 }
 
-/// Fences some more keys below those that an erasure fenced. No new ones can come: a key is created only below keys
-/// that are in use.
+/// Fences some more keys below those that an erasure fenced, or takes some more back. No new ones can come: a key is
+/// created only below keys that are in use.
 pub(super) fn expand(txn: &mut Txn<'_>, at: LogPosition, id: &ErasureId) -> Result<Answer, Fault> {
-    let Some(mut row) = erasure(txn, id)?.filter(|row| row.expanding > 0) else {
+    let Some(mut row) = erasure(txn, id)? else {
         return Ok(Err(Rejection::NothingToExpand));
     };
-    fence_more(txn, at, id, &mut row)?;
+    match row.state {
+        ErasureState::Fenced if row.expanding > 0 => fence_more(txn, at, id, &mut row)?,
+        ErasureState::Cancelling { time, by } => cancel::return_more(txn, id, &mut row, (time, by))?,
+        ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Rekeyed { .. }
+        | ErasureState::Destroyed { .. }
+        | ErasureState::Cancelled { .. } => return Ok(Err(Rejection::NothingToExpand)),
+    }
     txn.put(ErasureRow::key(id), row.encode());
     Ok(Ok(Reply::Done))
 }
@@ -198,7 +235,9 @@ fn fence_more(txn: &mut Txn<'_>, at: LogPosition, id: &ErasureId, row: &mut Eras
     for (key, _) in &found {
         let child = kid_of(key)?;
         // One that has an erasure of its own is destroyed with that.
-        if key_row(txn, &child)?.is_some_and(|key| key.state == KeyState::Active) {
+        if let Some(key) = key_row(txn, &child)?
+            && may_be_fenced(txn, &key)?
+        {
             fence(txn, at, id, row, &child)?;
         }
     }

@@ -1,6 +1,8 @@
 //! Commands of erasures.
 
-use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, Kid, RequestMac, TimeMs};
+use eunoe_types::{DecodeError, Decoder, Encoder, ErasureId, Kid, RequestMac, TimeMs, limits};
+
+use super::command::list;
 
 /// Set in the last byte of a requester that proved itself by a token.
 const BY_TOKEN: u8 = 1;
@@ -37,6 +39,22 @@ pub struct RequestErasure {
     pub reason: u8,
     /// Whether to wait for no period.
     pub urgent: bool,
+    /// Seconds after the fence in which no epoch takes it.
+    pub hold_s: u32,
+    /// Other keys in use of the target's name: it has some when an erasure of it was taken back after the name was used
+    /// again.
+    pub namesakes: Vec<Kid>,
+    /// When, as the edge saw it.
+    pub time: TimeMs,
+}
+
+/// That an erasure is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CancelErasure {
+    /// Its id.
+    pub id: ErasureId,
+    /// MAC of who asks.
+    pub requester: RequestMac,
     /// When, as the edge saw it.
     pub time: TimeMs,
 }
@@ -50,6 +68,11 @@ impl RequestErasure {
         e.u8(u8::from(self.two_people))
             .u8(self.reason)
             .u8(u8::from(self.urgent));
+        e.varint(u64::from(self.hold_s))
+            .varint(self.namesakes.len() as u64);
+        self.namesakes.iter().for_each(|kid| {
+            e.fixed(kid.as_bytes());
+        });
         e.varint(self.time.0);
     }
 
@@ -63,6 +86,27 @@ impl RequestErasure {
             two_people: d.flag()?,
             reason: d.u8()?,
             urgent: d.flag()?,
+            hold_s: match d.varint_u32()? {
+                hold_s if hold_s <= limits::HOLD_S_MAX => hold_s,
+                _ => return Err(DecodeError::Range),
+            },
+            namesakes: list(d, limits::INCARNATIONS_MAX as usize, |d| Ok(Kid(d.array()?)))?,
+            time: TimeMs(d.varint()?),
+        })
+    }
+}
+
+impl CancelErasure {
+    pub(super) fn encode(&self, e: &mut Encoder) {
+        e.fixed(self.id.as_bytes())
+            .fixed(&self.requester.0)
+            .varint(self.time.0);
+    }
+
+    pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: ErasureId(d.array()?),
+            requester: RequestMac(d.array()?),
             time: TimeMs(d.varint()?),
         })
     }

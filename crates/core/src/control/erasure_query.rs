@@ -2,7 +2,10 @@
 
 use eunoe_types::{ErasureId, Fault, Kid, NodeId, limits};
 
-use super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingRow, erasure_of_key, kid_of};
+use super::erasure_row::{
+    EpochRow, ErasureRow, ErasureState, PendingRow, ReturnedRow, Stage, erasure_of_key,
+    keys_of_erasure_prefix, kid_of, under_way_key, under_way_prefix,
+};
 use super::root_row::{HolderRow, RootRow};
 use super::row::leaf_rows_prefix;
 use super::standing::Standing;
@@ -93,14 +96,52 @@ pub fn erasures_of(
     Ok(found)
 }
 
-/// An erasure with keys below its own that are not fenced yet, if there is one.
+/// An erasure with keys below its own that are not fenced yet, or with keys that are to come back, if there is one.
 pub fn expanding(view: &dyn StateView) -> Result<Option<ErasureId>, Fault> {
     let rows = prefixed(view, &[table::EXPAND], 1)?;
     let id = |(key, _): &Row| {
         let bytes = key.get(1..17).and_then(|bytes| ErasureId::try_from(bytes).ok());
         bytes.ok_or_else(|| Fault::broken("the key of an expansion is short"))
     };
-    rows.first().map(id).transpose()
+    if let Some(id) = rows.first().map(id).transpose()? {
+        return Ok(Some(id));
+    }
+    let returning = under_way(view, Stage::Returning, None, 1)?;
+    Ok(returning.first().map(|(_, id)| *id))
+}
+
+/// Erasures with fenced keys that wait for the same, each after the place of its fence in the log and in that order,
+/// from `after` on, which is not among them.
+pub fn under_way(
+    view: &dyn StateView,
+    stage: Stage,
+    after: Option<&(u64, ErasureId)>,
+    rows_max: usize,
+) -> Result<Vec<(u64, ErasureId)>, Fault> {
+    let prefix = under_way_prefix(stage);
+    let from = match after {
+        None => prefix.clone(),
+        Some((fence, id)) => [&under_way_key(stage, *fence, id)[..], &[0]].concat(),
+    };
+    let rows = range(view, (&from, &table::after_prefix(&prefix)), false, rows_max)?;
+    let read = |(key, _): &Row| {
+        let fence = key.get(2..10).and_then(|bytes| bytes.try_into().ok());
+        let fence = fence.map(u64::from_be_bytes);
+        let fence = fence.ok_or_else(|| Fault::broken("the key of an erasure under way is short"))?;
+        Ok((fence, ErasureId(kid_of(key)?.0)))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Keys that an erasure fenced and that are neither erased nor back.
+pub fn keys_of_erasure(view: &dyn StateView, id: &ErasureId, rows_max: usize) -> Result<Vec<Kid>, Fault> {
+    let rows = prefixed(view, &keys_of_erasure_prefix(id), rows_max)?;
+    rows.iter().map(|(key, _)| Ok(kid_of(key)?)).collect()
+}
+
+/// The keys that came back last.
+pub fn returned(view: &dyn StateView) -> Result<ReturnedRow, Fault> {
+    Ok(decoded(view, &ReturnedRow::key(), ReturnedRow::decode)?.unwrap_or_default())
 }
 
 /// What the epoch under preparation erases and replaces.
@@ -148,7 +189,11 @@ pub fn missing_holders(view: &dyn StateView, row: &ErasureRow) -> Result<Vec<Nod
         ErasureState::Destroyed {
             epoch, full: None, ..
         } => Ok(Standing::read(view)?.silent(epoch)),
-        ErasureState::Requested | ErasureState::Fenced | ErasureState::Destroyed { .. } => Ok(Vec::new()),
+        ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Destroyed { .. }
+        | ErasureState::Cancelling { .. }
+        | ErasureState::Cancelled { .. } => Ok(Vec::new()),
     }
 }
 

@@ -30,6 +30,40 @@ pub enum ErasureState {
         /// When every node that ever held a share or a root had said itself that it holds none of then, if all did.
         full: Option<TimeMs>,
     },
+    /// Taken back; some of its keys are fenced still.
+    Cancelling {
+        /// When, as the proposer saw it.
+        time: TimeMs,
+        /// MAC of who took it back.
+        by: RequestMac,
+    },
+    /// Taken back: all that it fenced is in use again, or belongs to a later erasure.
+    Cancelled {
+        /// When, as the proposer saw it.
+        time: TimeMs,
+        /// MAC of who took it back.
+        by: RequestMac,
+    },
+}
+
+/// What an erasure with fenced keys waits for. The numbers are stored forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// For the next epoch.
+    Due = 0,
+    /// For the end of its hold.
+    Held = 1,
+    /// For its keys to come back.
+    Returning = 2,
+}
+
+/// The keys that came back last, and how often some did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReturnedRow {
+    /// Commands that took keys back so far.
+    pub number: u64,
+    /// The keys of the last one.
+    pub kids: Vec<Kid>,
 }
 
 /// An erasure. Nothing in it names the target.
@@ -45,6 +79,8 @@ pub struct ErasureRow {
     pub reason: u8,
     /// Whether it waits for no period.
     pub urgent: bool,
+    /// Seconds after the fence in which no epoch takes it.
+    pub hold_s: u32,
     /// The target's key.
     pub target: Kid,
     /// The tenant's key.
@@ -105,6 +141,20 @@ impl ErasureRow {
         table::key(table::ERASURE, &[id.as_bytes()])
     }
 
+    /// What it waits for while it has fenced keys, once it is fenced.
+    pub(super) fn stage(&self) -> Stage {
+        match self.state {
+            ErasureState::Cancelling { .. } => Stage::Returning,
+            _ if self.hold_s > 0 => Stage::Held,
+            _ => Stage::Due,
+        }
+    }
+
+    /// Where it is listed while it has fenced keys.
+    pub(super) fn under_way_key(&self, id: &ErasureId) -> Vec<u8> {
+        under_way_key(self.stage(), self.fenced.1, id)
+    }
+
     /// Whether the current root leads to nothing of it any more.
     pub(super) fn is_rekeyed(&self) -> bool {
         self.left == 0 && self.expanding == 0
@@ -129,8 +179,11 @@ impl ErasureRow {
                     Some(full) => e.u8(1).varint(full.0),
                 }
             }
+            ErasureState::Cancelling { time, by } => e.u8(5).varint(time.0).fixed(&by.0),
+            ErasureState::Cancelled { time, by } => e.u8(6).varint(time.0).fixed(&by.0),
         };
         e.u8(self.reason).u8(u8::from(self.urgent));
+        e.varint(u64::from(self.hold_s));
         e.fixed(self.target.as_bytes()).fixed(self.tenant.as_bytes());
         e.fixed(&self.mac.0).fixed(&self.requester.0).fixed(&self.commit);
         e.varint(self.requested.0)
@@ -162,10 +215,19 @@ impl ErasureRow {
                         true => Some(TimeMs(d.varint()?)),
                     },
                 },
+                5 => ErasureState::Cancelling {
+                    time: TimeMs(d.varint()?),
+                    by: RequestMac(d.array()?),
+                },
+                6 => ErasureState::Cancelled {
+                    time: TimeMs(d.varint()?),
+                    by: RequestMac(d.array()?),
+                },
                 unknown => return Err(DecodeError::UnknownTag(unknown)),
             },
             reason: d.u8()?,
             urgent: d.flag()?,
+            hold_s: d.varint_u32()?,
             target: Kid(d.array()?),
             tenant: Kid(d.array()?),
             mac: RequestMac(d.array()?),
@@ -262,6 +324,32 @@ pub(super) fn decode_pending(d: &mut Decoder<'_>) -> Result<Pending, DecodeError
     Ok((keys, pages))
 }
 
+impl ReturnedRow {
+    pub(super) fn key() -> Vec<u8> {
+        table::key(table::RETURNED, &[])
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(16 + 16 * self.kids.len());
+        e.u8(FORMAT).varint(self.number).varint(self.kids.len() as u64);
+        self.kids.iter().for_each(|kid| {
+            e.fixed(kid.as_bytes());
+        });
+        e.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        known_format(&mut d)?;
+        let row = Self {
+            number: d.varint()?,
+            kids: list(&mut d, limits::EXPAND_KEYS_MAX + 1, |d| Ok(Kid(d.array()?)))?,
+        };
+        d.finish()?;
+        Ok(row)
+    }
+}
+
 /// That `child` dies with `parent`.
 pub(super) fn child_key(parent: &Kid, child: &Kid) -> Vec<u8> {
     [&children_prefix(parent), &child.as_bytes()[..]].concat()
@@ -308,4 +396,28 @@ pub(super) fn rekeyed_key(epoch: u64, erasure: &ErasureId) -> Vec<u8> {
 
 pub(super) fn destroyed_key(epoch: u64, erasure: &ErasureId) -> Vec<u8> {
     table::key(table::DESTROYED, &[&epoch.to_be_bytes(), erasure.as_bytes()])
+}
+
+pub(super) fn key_of_erasure(erasure: &ErasureId, kid: &Kid) -> Vec<u8> {
+    [&keys_of_erasure_prefix(erasure), &kid.as_bytes()[..]].concat()
+}
+
+/// What the keys that an erasure fenced begin with.
+pub(super) fn keys_of_erasure_prefix(erasure: &ErasureId) -> Vec<u8> {
+    table::key(table::KEY_OF_ERASURE, &[erasure.as_bytes()])
+}
+
+/// Erasures are listed in the order of their fences.
+pub(super) fn under_way_key(stage: Stage, fence: u64, erasure: &ErasureId) -> Vec<u8> {
+    [
+        &under_way_prefix(stage),
+        &fence.to_be_bytes()[..],
+        &erasure.as_bytes()[..],
+    ]
+    .concat()
+}
+
+/// What the erasures that wait for the same begin with.
+pub(super) fn under_way_prefix(stage: Stage) -> Vec<u8> {
+    table::key(table::UNDER_WAY, &[&[stage as u8]])
 }

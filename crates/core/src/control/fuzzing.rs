@@ -4,7 +4,8 @@ use eunoe_types::fuzzing::Form;
 
 use super::row::GenesisRow;
 use super::{
-    Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, RootRow, placement,
+    Command, EpochRow, ErasureRow, HolderRow, KeyStateRow, NodeRow, PendingRow, Reply, ReturnedRow, RootRow,
+    placement,
 };
 
 /// Every form with one encoding.
@@ -31,6 +32,9 @@ pub(crate) const FORMS: &[Form] = &[
         Ok(HolderRow::decode(bytes)?.encode().into())
     }),
     ("root row", |bytes| Ok(RootRow::decode(bytes)?.encode().into())),
+    ("returned row", |bytes| {
+        Ok(ReturnedRow::decode(bytes)?.encode().into())
+    }),
     ("policy row", |bytes| {
         Ok(placement::encode(placement::decode(bytes)?).into())
     }),

@@ -3,6 +3,7 @@
 //! It knows keys only by random names and holds their records sealed; it never sees a message.
 
 mod apply;
+mod cancel;
 #[cfg(test)]
 mod codec_test;
 mod command;
@@ -26,18 +27,19 @@ mod seal;
 mod standing;
 
 pub use apply::ControlMachine;
-pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName, row_digest};
+pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
 pub use epoch::chunk_digest;
 pub use epoch_command::{
     AttestDestroyed, BeginEpoch, Decommission, EpochChunk, EpochRowOf, LeaseOver, ShareEpoch, SwitchEpoch,
     VaultRolledBack, VerifyEpoch,
 };
-pub use erasure_command::{RequestErasure, requester};
+pub use erasure_command::{CancelErasure, RequestErasure, requester};
 pub use erasure_query::{
     FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
-    leaf_rows, missing_holders, pending_epoch, pending_root, roots, sweep_is_due,
+    keys_of_erasure, leaf_rows, missing_holders, pending_epoch, pending_root, returned, roots, sweep_is_due,
+    under_way,
 };
-pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow};
+pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, ReturnedRow, Stage};
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{

@@ -30,8 +30,8 @@ pub enum KeyOutcome {
     Created,
     /// Something is filed under one of its names already: look it up again.
     Exists,
-    /// One of its pages has a newer generation: seal it again.
-    StaleGeneration,
+    /// Pages or names are not what they were when it was prepared: make it again.
+    Stale,
     /// An epoch is replacing one of its pages: seal it again in a moment.
     Frozen,
     /// A key that it would die with is fenced or gone.
@@ -81,6 +81,10 @@ pub enum Rejection {
     NodeAdmitted,
     /// An operator sealed the cluster.
     Sealed,
+    /// There is no such erasure.
+    NoSuchErasure,
+    /// A key of the erasure, or one that its target dies with, is erased or is going to be.
+    TooLate,
     /// A node's site is not well-formed.
     SiteMalformed,
     /// The placement policy does not allow a node's site.
@@ -88,7 +92,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 22] = [
+    const ALL: [(u8, Rejection); 24] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -105,6 +109,8 @@ impl Rejection {
         (14, Self::WrongDigest),
         (15, Self::KeyNotFenced),
         (16, Self::TooFewHolders),
+        (17, Self::NoSuchErasure),
+        (18, Self::TooLate),
         (24, Self::BadSharing),
         (25, Self::NotVerified),
         (26, Self::NodeAdmitted),
@@ -133,7 +139,7 @@ impl KeyOutcome {
         match self {
             Self::Created => 1,
             Self::Exists => 2,
-            Self::StaleGeneration => 3,
+            Self::Stale => 3,
             Self::Frozen => 4,
             Self::ParentErased => 5,
         }
@@ -143,7 +149,7 @@ impl KeyOutcome {
         match tag {
             1 => Ok(Self::Created),
             2 => Ok(Self::Exists),
-            3 => Ok(Self::StaleGeneration),
+            3 => Ok(Self::Stale),
             4 => Ok(Self::Frozen),
             5 => Ok(Self::ParentErased),
             unknown => Err(DecodeError::UnknownTag(unknown)),

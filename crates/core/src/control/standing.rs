@@ -60,7 +60,8 @@ impl Standing {
 
     /// Whether so few shares of a root are left that nobody can rebuild it.
     fn is_closed(&self, root: &RootRow) -> bool {
-        let enough = usize::from(root.sharing.threshold) + usize::from(sabotage::is(Sabotage::DestroyedEarly));
+        let enough =
+            usize::from(root.sharing.threshold) + usize::from(sabotage::is(Sabotage::DestroyedEarly));
         self.keeping(root).count() < enough
     }
 

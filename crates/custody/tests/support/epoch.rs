@@ -1,8 +1,8 @@
 //! Erasures and epochs as a driver proposes them.
 
 use eunoe_core::control::{
-    self, BeginEpoch, Command, EpochChunk, EpochRowOf, MadeRoot, Page, PageName, Reply, RequestErasure,
-    ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
+    self, BeginEpoch, CancelErasure, Command, EpochChunk, EpochRowOf, MadeRoot, Page, PageName, Reply,
+    RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
 use eunoe_crypto::{DealtRoot, Entropy, RootKey};
 use eunoe_custody::{
@@ -34,7 +34,17 @@ impl Cluster {
         id
     }
 
-    /// Fences what is left to fence of an erasure.
+    /// Takes an erasure back, or the first of its keys.
+    pub fn cancel(&mut self, id: ErasureId) {
+        let cancel = Command::CancelErasure(CancelErasure {
+            id,
+            requester: RequestMac([2; 8]),
+            time: NOW,
+        });
+        assert_eq!(self.propose(&cancel.encode()), Reply::Done);
+    }
+
+    /// Fences what is left to fence of an erasure, or takes back what is left to.
     pub fn expand(&mut self, id: ErasureId) {
         while control::expanding(&self.rows).expect("reads").is_some() {
             let expand = Command::ExpandErasure(id);
@@ -44,7 +54,17 @@ impl Cluster {
 
     /// Fences a key and some below it.
     pub fn request(&mut self, tenant: Kid, target: Kid) -> ErasureId {
-        let id = ErasureId(target.0);
+        self.request_as(ErasureId(target.0), tenant, target)
+    }
+
+    /// The same by a second erasure, as the first was taken back.
+    pub fn erase_again(&mut self, tenant: Kid, target: Kid) -> ErasureId {
+        let id = self.request_as(ErasureId(target.0.map(|byte| !byte)), tenant, target);
+        self.expand(id);
+        id
+    }
+
+    fn request_as(&mut self, id: ErasureId, tenant: Kid, target: Kid) -> ErasureId {
         let request = Command::RequestErasure(RequestErasure {
             id,
             target,
@@ -54,6 +74,8 @@ impl Cluster {
             two_people: false,
             reason: 1,
             urgent: false,
+            hold_s: 0,
+            namesakes: Vec::new(),
             time: NOW,
         });
         assert_eq!(

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
+use eunoe_core::control::{
+    self, Command, ErasureRow, ErasureState, KeyState, NodeState, Rejection, Reply, RequestErasure,
+};
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
@@ -47,6 +49,8 @@ pub struct ErasureRequest {
     pub reason: u8,
     /// Wait for no period.
     pub urgent: bool,
+    /// Seconds after the fence in which nothing is destroyed.
+    pub hold_s: u32,
     /// Whether the caller may be the first to ask: for a tenant that takes a dpo.
     pub may_begin: bool,
     /// Whether the request id is among this person's own, else among the tenant's: a person who asks for its own erasure
@@ -95,6 +99,12 @@ impl Edge {
             None => self.target(&tenant, &request.target).await?,
         };
         let requester = requester(&tenant, &id, &request.person);
+        let mut namesakes = match &request.target {
+            ErasureTarget::Subject(subject) => self.inner.keys.subjects_in_use(&tenant, subject)?,
+            ErasureTarget::Tenant => self.inner.keys.tenants_in_use(tenant.id())?,
+            ErasureTarget::Conversation(_) => Vec::new(),
+        };
+        namesakes.retain(|kid| *kid != target);
         let command = Command::RequestErasure(RequestErasure {
             id,
             target,
@@ -104,6 +114,8 @@ impl Edge {
             two_people: matches!(request.target, ErasureTarget::Tenant),
             reason: request.reason,
             urgent: request.urgent,
+            hold_s: request.hold_s,
+            namesakes,
             time: surroundings::now(),
         });
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
@@ -113,10 +125,19 @@ impl Edge {
                 self.spread(index).await?;
                 telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
-                Ok((
-                    view.ok_or_else(|| ApiError::internal("an erasure vanished"))?,
-                    created,
-                ))
+                let view = view.ok_or_else(|| ApiError::internal("an erasure vanished"))?;
+                match view.row.state {
+                    ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. } => {
+                        Err(ApiError::precondition(
+                            "CANCELLED",
+                            "the erasure of this request was taken back; a new one needs a new request id",
+                        ))
+                    }
+                    ErasureState::Requested
+                    | ErasureState::Fenced
+                    | ErasureState::Rekeyed { .. }
+                    | ErasureState::Destroyed { .. } => Ok((view, created)),
+                }
             }
             Reply::Rejected(rejection) => Err(refused(rejection)),
             Reply::Done | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
@@ -152,7 +173,7 @@ impl Edge {
 
     /// Lets the other nodes know, so that they refuse appends and end streams by the time of the answer. Nothing
     /// depends on it: a node that does not answer learns of the fence before it opens anything again.
-    async fn spread(&self, control_index: u64) -> ApiResult<()> {
+    pub(super) async fn spread(&self, control_index: u64) -> ApiResult<()> {
         let control = self.inner.groups.control();
         let nodes = control.with_view(control::nodes)??;
         let here = control.node_id();
@@ -297,7 +318,7 @@ impl Edge {
         Ok(ReceiverStream::new(steps))
     }
 
-    fn erasure_row(&self, id: &ErasureId) -> ApiResult<Option<ErasureRow>> {
+    pub(super) fn erasure_row(&self, id: &ErasureId) -> ApiResult<Option<ErasureRow>> {
         Ok(self
             .inner
             .groups
@@ -305,7 +326,7 @@ impl Edge {
             .with_view(|view| control::erasure(view, id))??)
     }
 
-    fn erasure_view(&self, id: &ErasureId) -> ApiResult<Option<ErasureView>> {
+    pub(super) fn erasure_view(&self, id: &ErasureId) -> ApiResult<Option<ErasureView>> {
         let control = self.inner.groups.control();
         Ok(control.with_view(|view| match control::erasure(view, id)? {
             Some(row) => shown(view, *id, row).map(Some),
@@ -349,13 +370,13 @@ fn own_id(tenant: &Tenant, person: &Asker, request_id: &str) -> [u8; 16] {
 }
 
 /// MAC of who asks for an erasure: the same person gives another one for another erasure.
-fn requester(tenant: &Tenant, id: &ErasureId, person: &Asker) -> RequestMac {
+pub(super) fn requester(tenant: &Tenant, id: &ErasureId, person: &Asker) -> RequestMac {
     let lookup = tenant.lookup();
     let mac = lookup.body_mac(lookup.message_id(id.as_bytes()), [person.name.as_bytes()]);
     control::requester(mac, person.by_token)
 }
 
-fn refused(rejection: Rejection) -> ApiError {
+pub(super) fn refused(rejection: Rejection) -> ApiError {
     match rejection {
         Rejection::RequestIdReused => ApiError {
             field: Some("request_id".into()),
@@ -369,6 +390,11 @@ fn refused(rejection: Rejection) -> ApiError {
         Rejection::NoSuchKey | Rejection::KeyErased => {
             ApiError::not_found("target", "there is nothing of this name")
         }
+        Rejection::NoSuchErasure => ApiError::not_found("erasure_id", "no such erasure"),
+        Rejection::TooLate => ApiError::precondition(
+            "TOO_LATE",
+            "keys of the erasure are destroyed, or what it belongs to is being erased",
+        ),
         Rejection::GenesisDone
         | Rejection::NoGenesis
         | Rejection::PagesMissing

@@ -128,6 +128,10 @@ impl From<KeyringError> for ApiError {
                 "NODE_SEALED",
                 "this node holds no keys that it may use now; ask another one",
             ),
+            KeyringError::NameTaken => Self::precondition(
+                "ERASURE_UNDER_WAY",
+                "the name was erased and used again too often; it is free once an erasure of it is REKEYED",
+            ),
             KeyringError::Fault(fault) => fault.into(),
             KeyringError::Key(_) => Self::exhausted("KEY_MEMORY", "there is no room for another key", 1_000),
             KeyringError::WrongRoot | KeyringError::Seal(_) => Self::internal("the keyring refused"),

@@ -3,6 +3,7 @@
 
 mod append;
 mod cache;
+mod cancelling;
 mod content;
 mod conversations;
 mod erasures;
@@ -42,6 +43,7 @@ use crate::surroundings::SystemEntropy;
 use crate::telemetry::{self, Stage, metrics};
 
 pub use append::{Ack, MessageInput};
+pub use cancelling::ErasureCanceller;
 pub use content::{PartContent, PartInput};
 pub use conversations::{ConversationView, NewConversation};
 pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};

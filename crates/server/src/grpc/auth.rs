@@ -52,6 +52,7 @@ const METHODS: &[(&str, &[Row])] = &[
             ("GetErasure", ERASERS),
             ("ListErasures", CASE_WORKERS),
             ("WatchErasure", ERASERS),
+            ("CancelErasure", CASE_WORKERS),
         ],
     ),
     (

@@ -352,7 +352,9 @@ fn refused(rejection: Rejection) -> ApiError {
         | Rejection::TooFewHolders
         | Rejection::BadSharing
         | Rejection::NotVerified
-        | Rejection::Sealed => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
+        | Rejection::Sealed
+        | Rejection::NoSuchErasure
+        | Rejection::TooLate => ApiError::precondition("REFUSED", "the cluster's state forbids it"),
     }
 }
 

@@ -12,7 +12,8 @@ use tonic::{Request, Response, Status};
 use super::status::{Faults, to_status};
 use super::{auth, convert, input};
 use crate::edge::{
-    ApiError, ApiResult, ConversationName, Edge, ErasureRequest, ErasureTarget, ErasureView, ErasureViewer,
+    ApiError, ApiResult, ConversationName, Edge, ErasureCanceller, ErasureRequest, ErasureTarget,
+    ErasureView, ErasureViewer,
 };
 use crate::tls::{ClientIdentity, TenantScope};
 
@@ -43,6 +44,24 @@ impl Erasures {
         Ok(proto::RequestErasureResponse {
             erasure: Some(erasure(view)),
             created,
+        })
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<proto::CancelErasureRequest>,
+    ) -> ApiResult<proto::CancelErasureResponse> {
+        let caller = auth::caller(&request)?;
+        let request = request.into_inner();
+        let tenant = auth::tenant(&caller, &request.tenant)?;
+        let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
+        let by = ErasureCanceller {
+            is_dpo: caller.role == Role::Dpo,
+            person: caller.person(),
+        };
+        let view = self.edge.cancel_erasure(&tenant, &id, &by).await?;
+        Ok(proto::CancelErasureResponse {
+            erasure: Some(erasure(view)),
         })
     }
 
@@ -81,7 +100,13 @@ impl Erasures {
         let request = request.into_inner();
         let tenant = optional_tenant(&caller, &request.tenant)?;
         let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
-        let is_final = |view: &ErasureView| matches!(view.row.state, ErasureState::Destroyed { .. });
+        let is_final = |view: &ErasureView| {
+            let state = view.row.state;
+            matches!(
+                state,
+                ErasureState::Destroyed { .. } | ErasureState::Cancelled { .. }
+            )
+        };
         let steps = self
             .edge
             .watch_erasure(tenant, id, viewer(&caller), is_final)
@@ -144,6 +169,12 @@ pub(super) fn erasure_request(
         return Err(ApiError::invalid("reason", "must be one of the known reasons"));
     }
     input::bounded("request_id", &request.request_id, 0, limits::REFERENCE_BYTES_MAX)?;
+    if request.hold_seconds > limits::HOLD_S_MAX {
+        return Err(ApiError::invalid(
+            "hold_seconds",
+            "must be at most 2592000, 30 days",
+        ));
+    }
     let target = match request.target {
         None => return Err(ApiError::invalid("target", "must name what to erase")),
         Some(Target::Subject(subject)) => ErasureTarget::Subject(input::subject("subject", subject)?),
@@ -178,6 +209,7 @@ pub(super) fn erasure_request(
         request_id: request.request_id,
         reason: u8::try_from(i32::from(reason)).unwrap_or_default(),
         urgent: request.urgent,
+        hold_s: request.hold_seconds,
         may_begin: caller.role == Role::Dpo || !is_tenant,
         own_ids: caller.role == Role::Subject,
         person: caller.person(),
@@ -187,7 +219,18 @@ pub(super) fn erasure_request(
 /// An erasure as the protocol has it.
 fn erasure(view: ErasureView) -> proto::Erasure {
     let row = view.row;
+    let cancelled = match row.state {
+        ErasureState::Cancelling { time, .. } | ErasureState::Cancelled { time, .. } => Some(time),
+        ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Rekeyed { .. }
+        | ErasureState::Destroyed { .. } => None,
+    };
+    let held = row.hold_s > 0 && row.fenced.1 > 0;
+    let hold_end = held.then(|| TimeMs(row.fenced.0.0.saturating_add(u64::from(row.hold_s) * 1_000)));
     let (state, epoch, rekeyed, destroyed) = match row.state {
+        ErasureState::Cancelling { .. } => (proto::ErasureState::Cancelling, None, None, None),
+        ErasureState::Cancelled { .. } => (proto::ErasureState::Cancelled, None, None, None),
         ErasureState::Requested => (proto::ErasureState::Requested, None, None, None),
         ErasureState::Fenced => (proto::ErasureState::Fenced, None, None, None),
         ErasureState::Rekeyed { epoch, time } => {
@@ -206,9 +249,11 @@ fn erasure(view: ErasureView) -> proto::Erasure {
     let grade = match row.state {
         ErasureState::Destroyed { full: Some(_), .. } => proto::ErasureGrade::Full,
         ErasureState::Destroyed { full: None, .. } => proto::ErasureGrade::Threshold,
-        ErasureState::Requested | ErasureState::Fenced | ErasureState::Rekeyed { .. } => {
-            proto::ErasureGrade::Unspecified
-        }
+        ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Rekeyed { .. }
+        | ErasureState::Cancelling { .. }
+        | ErasureState::Cancelled { .. } => proto::ErasureGrade::Unspecified,
     };
     proto::Erasure {
         id: view.id.to_string(),
@@ -226,6 +271,8 @@ fn erasure(view: ErasureView) -> proto::Erasure {
         keys: row.keys,
         keys_left: row.left,
         commitment: bytes::Bytes::copy_from_slice(&row.commit),
+        hold_end_time: moment(hold_end),
+        cancel_time: moment(cancelled),
     }
 }
 
@@ -261,6 +308,13 @@ impl ErasureService for Erasures {
         request: Request<proto::ListErasuresRequest>,
     ) -> Result<Response<proto::ListErasuresResponse>, Status> {
         self.faults.answer(self.list(request).await)
+    }
+
+    async fn cancel_erasure(
+        &self,
+        request: Request<proto::CancelErasureRequest>,
+    ) -> Result<Response<proto::CancelErasureResponse>, Status> {
+        self.faults.answer(self.cancel(request).await)
     }
 
     async fn watch_erasure(

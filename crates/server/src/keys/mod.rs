@@ -131,6 +131,16 @@ impl Keys {
         )
     }
 
+    /// All keys in use of a subject's name; several after an erasure was taken back whose name was used again.
+    pub fn subjects_in_use(&self, tenant: &Tenant, subject: &str) -> ApiResult<Vec<Kid>> {
+        self.look(|keys, view| keys.subjects_in_use(view, tenant, subject))
+    }
+
+    /// All keys in use of a tenant's name, as for a subject.
+    pub fn tenants_in_use(&self, id: &TenantId) -> ApiResult<Vec<Kid>> {
+        self.look(|keys, view| keys.tenants_in_use(view, id))
+    }
+
     /// A subject's kid, if the subject has a key in use: somebody who is erased is as absent as somebody who never was.
     pub fn present_subject(&self, tenant: &Tenant, subject: &str) -> ApiResult<Option<Kid>> {
         let name = Name::Subject(tenant, subject);
@@ -219,7 +229,7 @@ impl Keys {
             self.barrier().await?;
             match outcome {
                 KeyOutcome::Created => return Ok(kid),
-                KeyOutcome::Exists | KeyOutcome::StaleGeneration => {}
+                KeyOutcome::Exists | KeyOutcome::Stale => {}
                 KeyOutcome::Frozen => tokio::time::sleep(FROZEN_PAUSE).await,
                 KeyOutcome::ParentErased => return Err(ApiError::erased()),
             }

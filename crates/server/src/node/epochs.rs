@@ -8,17 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, EpochRow, ErasureState, KeyState, MadeRoot, NodeState,
-    Rejection, Reply, ShareEpoch, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, EpochRow, MadeRoot, NodeState, Rejection, Reply, ShareEpoch,
+    SwitchEpoch,
 };
 use eunoe_crypto::DealtRoot;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, dealing, made_root, share_among};
 use eunoe_types::sabotage::{self, Sabotage};
-use eunoe_types::{BootId, Fault, Kid, NodeId, limits};
+use eunoe_types::{BootId, Fault, Kid, NodeId};
 use eunoe_vault::Slot;
 use futures::future::join_all;
 use tokio::time::Instant;
 
+use super::due::due;
 use super::waiting::Waiting;
 use super::{NodeError, Shared, dark, refreshing};
 use crate::groups::news;
@@ -64,6 +65,7 @@ impl From<KeyringError> for Failed {
         match error {
             KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot => Self::Sealed,
             KeyringError::WrongRoot
+            | KeyringError::NameTaken
             | KeyringError::Key(_)
             | KeyringError::Seal(_)
             | KeyringError::Fault(_) => Self::Unfit(error.into()),
@@ -106,7 +108,9 @@ async fn step(
         propose(shared, Command::ExpandErasure(id).encode()).await?;
         return Ok(true);
     }
-    if let Some(keys) = control.with_view(|view| due(view, waiting))?? {
+    if let Some(keys) =
+        control.with_view(|view| due(view, waiting, (surroundings::now(), Instant::now())))??
+    {
         let made = make_epoch(shared, keys).await;
         if made.is_err() {
             give_up(shared).await;
@@ -155,29 +159,6 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
         epoch: holder.oldest(),
         time: surroundings::now(),
     }))
-}
-
-/// Keys to erase now: those that waited long enough take the younger ones along.
-fn due(view: &dyn StateView, waiting: &mut Waiting) -> Result<Option<Vec<Kid>>, Fault> {
-    let fenced = control::fenced(view, None, limits::EPOCH_ERASURES_MAX)?;
-    let now = (surroundings::now(), Instant::now());
-    waiting.look(now.1, fenced.iter().map(|key| key.index));
-    let mut is_due = fenced.len() == limits::EPOCH_ERASURES_MAX;
-    let mut keys = Vec::with_capacity(fenced.len());
-    for key in fenced {
-        let row = control::key_state(view, &key.kid)?;
-        let Some(KeyState::Fenced { erasure, .. }) = row.map(|row| row.state) else {
-            return Err(Fault::broken("a key among the fenced ones is not fenced"));
-        };
-        let erasure = control::erasure(view, &erasure)?
-            .ok_or_else(|| Fault::broken("a fenced key names an erasure that is not there"))?;
-        if erasure.expanding > 0 || erasure.state != ErasureState::Fenced {
-            continue;
-        }
-        is_due |= erasure.urgent || waiting.is_over(key.index, erasure.fenced.0, now);
-        keys.push(key.kid);
-    }
-    Ok((is_due && !keys.is_empty()).then_some(keys))
 }
 
 async fn propose(shared: &Arc<Shared>, command: Vec<u8>) -> Result<(), Failed> {

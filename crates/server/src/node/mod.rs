@@ -6,6 +6,7 @@ mod dark;
 mod disk;
 mod doors;
 mod drain;
+mod due;
 mod epochs;
 mod error;
 mod founding;

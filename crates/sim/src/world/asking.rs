@@ -344,6 +344,7 @@ impl Asker {
             request_id: erase.request.map(names::request).unwrap_or_default(),
             reason: 1,
             urgent,
+            hold_s: 0,
             may_begin: true,
             own_ids: false,
             person: eunoe_server::tls::Asker {

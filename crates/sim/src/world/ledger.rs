@@ -85,7 +85,10 @@ impl Book {
     pub(super) fn shown(&mut self, tenant: Tenant, view: &ErasureView) -> Erasure {
         let row = &view.row;
         let (step, rekeyed, destroyed) = match row.state {
-            ErasureState::Requested => (Step::Requested, None, None),
+            // Nobody takes one back: to the oracle it is one that went back, which no erasure does.
+            ErasureState::Requested | ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. } => {
+                (Step::Requested, None, None)
+            }
             ErasureState::Fenced => (Step::Fenced, None, None),
             ErasureState::Rekeyed { time, .. } => (Step::Rekeyed, Some(time.0), None),
             ErasureState::Destroyed {

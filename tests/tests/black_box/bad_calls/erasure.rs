@@ -2,7 +2,8 @@
 
 use eunoe_proto::erasure::request_erasure_request::Target;
 use eunoe_proto::erasure::{
-    ErasureReason, GetErasureRequest, ListErasuresRequest, RequestErasureRequest, WatchErasureRequest,
+    CancelErasureRequest, ErasureReason, GetErasureRequest, ListErasuresRequest, RequestErasureRequest,
+    WatchErasureRequest,
 };
 use tonic::Code;
 
@@ -14,6 +15,7 @@ use super::{OTHER, TENANT};
 pub(super) const REQUEST: &str = "/eunoe.erasure.v1.ErasureService/RequestErasure";
 pub(super) const GET: &str = "/eunoe.erasure.v1.ErasureService/GetErasure";
 pub(super) const LIST: &str = "/eunoe.erasure.v1.ErasureService/ListErasures";
+pub(super) const CANCEL: &str = "/eunoe.erasure.v1.ErasureService/CancelErasure";
 pub(super) const WATCH: &str = "/eunoe.erasure.v1.ErasureService/WatchErasure";
 
 const ROLE: (Code, &str, &str) = (Code::PermissionDenied, "ROLE", "");
@@ -33,6 +35,13 @@ fn anna() -> Target {
 
 fn get(erasure: &str) -> GetErasureRequest {
     GetErasureRequest {
+        tenant: TENANT.into(),
+        erasure_id: erasure.into(),
+    }
+}
+
+fn cancel(erasure: &str) -> CancelErasureRequest {
+    CancelErasureRequest {
         tenant: TENANT.into(),
         erasure_id: erasure.into(),
     }
@@ -69,6 +78,7 @@ pub(super) fn malformed(world: &World) -> Vec<Row> {
         ("no reason", RequestErasureRequest { reason: 0, ..erase(anna()) }, "reason"),
         ("an unknown reason", RequestErasureRequest { reason: 99, ..erase(anna()) }, "reason"),
         ("a request id of 129 bytes", RequestErasureRequest { request_id: "x".repeat(129), ..erase(anna()) }, "request_id"),
+        ("a hold of more than 30 days", RequestErasureRequest { hold_seconds: 2_592_001, ..erase(anna()) }, "hold_seconds"),
         ("an empty subject", erase(Target::Subject(String::new())), "subject"),
         ("a subject of 129 bytes", erase(Target::Subject("x".repeat(129))), "subject"),
         ("no id", conversation("1"), "conversation_id"),
@@ -175,9 +185,16 @@ pub(super) fn looks(world: &World) -> Vec<Row> {
     for id in ["", "1"] {
         rows.invalid("no id", GET, &get(id), "erasure_id");
         rows.invalid("no id", WATCH, &watch(id), "erasure_id");
+        rows.invalid("no id", CANCEL, &cancel(id), "erasure_id");
     }
     rows.absent("an unknown erasure", GET, &get(NO_ID), "erasure_id");
     rows.absent("an unknown erasure", WATCH, &watch(NO_ID), "erasure_id");
+    rows.absent("an unknown erasure", CANCEL, &cancel(NO_ID), "erasure_id");
+    let foreign = CancelErasureRequest {
+        tenant: OTHER.into(),
+        ..cancel(&world.erasure)
+    };
+    rows.absent("another tenant's erasure", CANCEL, &foreign, "erasure_id");
     let elsewhere = GetErasureRequest {
         tenant: OTHER.into(),
         ..get(&world.erasure)
@@ -198,6 +215,7 @@ pub(super) fn looks(world: &World) -> Vec<Row> {
     for role in ["operator", "auditor", "agent", "subject"] {
         rows.caller = world.certified(role);
         rows.refused(role, LIST, &list(0, ""), ROLE);
+        rows.refused(role, CANCEL, &cancel(&world.erasure), ROLE);
     }
     rows.caller = world.certified("operator");
     rows.refused("operator", GET, &get(&world.erasure), ROLE);

@@ -40,7 +40,10 @@ async fn e8_a_silent_node_is_named_does_not_stop_destruction_and_makes_it_full_w
     cluster.kill(3).await;
     let erasure = erase(&client, subject("bert", true)).await;
     let destroyed = wait_for(&client, &erasure.id, ErasureState::Destroyed).await;
-    assert!(destroyed.grade() == ErasureGrade::Threshold, "node 3 said nothing");
+    assert!(
+        destroyed.grade() == ErasureGrade::Threshold,
+        "node 3 said nothing"
+    );
     assert_eq!(destroyed.missing_nodes, [3]);
     assert_erased(&client, &bert).await;
     cluster.restart(&[3]).await;

@@ -1,5 +1,6 @@
 //! What FENCED, REKEYED and DESTROYED mean, asked of every node.
 
+mod cancel;
 mod fences;
 mod ladder;
 mod members;
@@ -103,6 +104,7 @@ fn state(erasure: &Erasure) -> &'static str {
 pub(crate) async fn wait_for(client: &Client, id: &str, state: ErasureState) -> Erasure {
     match client.erasures().wait_for(id, state, PATIENCE).await.unwrap() {
         Waited::Reached(erasure) => erasure,
+        Waited::Cancelled(_) => panic!("the erasure was taken back"),
         Waited::TimeOver(_) => panic!("the erasure does not come to {}", state.as_str_name()),
     }
 }

@@ -108,9 +108,11 @@ pub(crate) fn at(id: &str, state: ErasureState, kind: ErasureKind) -> Erasure {
     let (missing_nodes, grade) = match state {
         ErasureState::Rekeyed => (vec![2, 3], ErasureGrade::Unspecified),
         ErasureState::Destroyed => (Vec::new(), ErasureGrade::Full),
-        ErasureState::Unspecified | ErasureState::Requested | ErasureState::Fenced => {
-            (Vec::new(), ErasureGrade::Unspecified)
-        }
+        ErasureState::Unspecified
+        | ErasureState::Requested
+        | ErasureState::Fenced
+        | ErasureState::Cancelling
+        | ErasureState::Cancelled => (Vec::new(), ErasureGrade::Unspecified),
     };
     Erasure {
         id: id.to_owned(),
@@ -128,7 +130,23 @@ pub(crate) fn at(id: &str, state: ErasureState, kind: ErasureKind) -> Erasure {
         keys: 5,
         keys_left: if rekeyed { 0 } else { 5 },
         commitment: vec![0xc0; 32].into(),
+        hold_end_time: None,
+        cancel_time: None,
     }
+}
+
+/// The same, taken back.
+pub(crate) fn cancelled(erasure: &Erasure) -> Erasure {
+    let mut cancelled = erasure.clone();
+    cancelled.set_state(ErasureState::Cancelled);
+    (cancelled.keys_left, cancelled.cancel_time) = (
+        0,
+        Some(Timestamp {
+            seconds: 1_010,
+            nanos: 0,
+        }),
+    );
+    cancelled
 }
 
 pub(crate) struct Erasures(pub(crate) Arc<Ladder>);
@@ -145,6 +163,27 @@ impl ErasureService for Erasures {
         match self.0.lost.lock().unwrap().pop_front() {
             Some(status) => Err(status),
             None => Ok(Response::new(answer)),
+        }
+    }
+
+    async fn cancel_erasure(
+        &self,
+        request: Request<CancelErasureRequest>,
+    ) -> Result<Response<CancelErasureResponse>, Status> {
+        let request = request.into_inner();
+        assert_eq!(request.tenant, "acme");
+        let known = self.0.find(&request.erasure_id)?;
+        let erasure = match known.state() {
+            ErasureState::Cancelled => known,
+            ErasureState::Fenced => cancelled(&known),
+            _ => return Err(Status::failed_precondition("")),
+        };
+        self.0.replace(erasure.clone());
+        match self.0.lost.lock().unwrap().pop_front() {
+            Some(status) => Err(status),
+            None => Ok(Response::new(CancelErasureResponse {
+                erasure: Some(erasure),
+            })),
         }
     }
 
@@ -196,7 +235,7 @@ impl ErasureService for Erasures {
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
             loop {
-                let last = now.grade() == ErasureGrade::Full;
+                let last = now.grade() == ErasureGrade::Full || now.state() == ErasureState::Cancelled;
                 let erasure = Some(now.clone());
                 let sent = sender.send(Ok(WatchErasureResponse { erasure })).await;
                 if last || sent.is_err() {

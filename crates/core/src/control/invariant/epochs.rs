@@ -2,7 +2,7 @@
 
 use eunoe_types::{DecodeError, NodeId};
 
-use super::super::erasure_row::{EpochRow, ErasureRow, PendingRow, frozen_key, sweep_key};
+use super::super::erasure_row::{EpochRow, ErasureRow, ErasureState, PendingRow, frozen_key, sweep_key};
 use super::super::root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow};
 use super::super::row::{KeyState, KeyStateRow, NodeRow, page_generation_key};
 use super::epoch_row;
@@ -37,7 +37,7 @@ pub(super) fn pending(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Re
         let ripe = match key.map(|key| key.state) {
             Some(KeyState::Fenced { erasure, .. }) => {
                 let erasure = beside(view, &ErasureRow::key(&erasure), ErasureRow::decode)?;
-                erasure.is_some_and(|erasure| erasure.expanding == 0)
+                erasure.is_some_and(|row| row.state == ErasureState::Fenced && row.expanding == 0)
             }
             Some(KeyState::Active | KeyState::Erased { .. }) | None => false,
         };

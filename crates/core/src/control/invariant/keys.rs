@@ -4,7 +4,8 @@ use eunoe_types::{DecodeError, ErasureId, Kid, limits};
 
 use super::super::erasure_query::prefixed;
 use super::super::erasure_row::{
-    ErasureRow, ErasureState, child_key, destroyed_key, erasure_of_key, expand_key, fenced_key, rekeyed_key,
+    ErasureRow, ErasureState, child_key, destroyed_key, erasure_of_key, expand_key, fenced_key,
+    key_of_erasure, rekeyed_key,
 };
 use super::super::row::{KeyState, KeyStateRow};
 use super::super::standing::Standing;
@@ -31,9 +32,10 @@ pub(super) fn key_state(
     let right = match &key.state {
         KeyState::Active => true,
         KeyState::Fenced { erasure, index } => {
-            let erasure = erasure_row(view, erasure)?;
-            erasure.is_some_and(|row| row.state == ErasureState::Fenced && row.left > 0)
+            let row = erasure_row(view, erasure)?;
+            row.is_some_and(|row| has_fenced_keys(&row) && row.left > 0)
                 && is_there(view, &fenced_key(*index, kid))?
+                && is_there(view, &key_of_erasure(erasure, kid))?
         }
         KeyState::Erased { epoch } => {
             let over = epoch_row(view)?.is_some_and(|row| *epoch < row.epoch);
@@ -48,7 +50,13 @@ pub(super) fn key_state(
     Ok(())
 }
 
-/// A key in use stands below one in use, or below one whose children are still to be fenced.
+/// Whether it is in a state in which keys are fenced by it.
+fn has_fenced_keys(row: &ErasureRow) -> bool {
+    matches!(row.state, ErasureState::Fenced | ErasureState::Cancelling { .. })
+}
+
+/// A key in use stands below one in use, below one whose children are still to be fenced, or below one that is to come
+/// back.
 fn has_place_below(view: &dyn StateView, key: &KeyStateRow, parent: &Kid) -> Result<bool, Unchecked> {
     let Some(above) = key_row(view, parent)? else {
         return Ok(false);
@@ -57,7 +65,9 @@ fn has_place_below(view: &dyn StateView, key: &KeyStateRow, parent: &Kid) -> Res
         (KeyState::Fenced { .. } | KeyState::Erased { .. }, _) | (_, KeyState::Active) => true,
         (KeyState::Active, KeyState::Erased { .. }) => false,
         (KeyState::Active, KeyState::Fenced { erasure, .. }) => {
-            is_there(view, &expand_key(&erasure, parent))?
+            let row = erasure_row(view, &erasure)?;
+            let is_returning = row.is_some_and(|row| matches!(row.state, ErasureState::Cancelling { .. }));
+            is_returning || is_there(view, &expand_key(&erasure, parent))?
         }
     })
 }
@@ -89,14 +99,22 @@ pub(super) fn erasure(
     let target = key_row(view, &row.target)?.map(|key| key.state);
     let taken = match (row.state, target) {
         (_, None) => false,
-        (ErasureState::Requested, Some(_)) | (_, Some(KeyState::Erased { .. })) => true,
+        (
+            ErasureState::Requested | ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. },
+            Some(_),
+        ) => true,
+        (_, Some(KeyState::Erased { .. })) => true,
         (_, Some(KeyState::Fenced { erasure, .. })) => erasure == *id,
         (_, Some(KeyState::Active)) => false,
     };
     let is_over = row.is_rekeyed();
     let counts = match row.state {
         ErasureState::Requested => is_over && row.keys == 0 && row.fenced.1 == 0,
-        ErasureState::Fenced => !is_over && row.left <= row.keys && row.fenced.1 > 0,
+        ErasureState::Fenced | ErasureState::Cancelling { .. } => {
+            let could_be = row.left > 0 && row.left <= row.keys && row.fenced.1 > 0;
+            could_be && is_there(view, &row.under_way_key(id))?
+        }
+        ErasureState::Cancelled { .. } => is_over,
         ErasureState::Rekeyed { epoch, .. } => {
             is_over && is_past(view, epoch)? && is_there(view, &rekeyed_key(epoch, id))?
         }
@@ -148,6 +166,22 @@ pub(super) fn expand(pass: &mut Pass, view: &dyn StateView, key: &[u8]) -> Resul
     let state = key_row(view, &parent)?.map(|row| row.state);
     let is_its = matches!(state, Some(KeyState::Fenced { erasure, .. }) if erasure == id);
     pass.expect(expanding && is_its, Rule::ErasureLadder);
+    Ok(())
+}
+
+pub(super) fn of_erasure(pass: &mut Pass, view: &dyn StateView, key: &[u8]) -> Result<(), Unchecked> {
+    let (id, kid) = (ErasureId(part(key, 0)?), Kid(part(key, 16)?));
+    let state = key_row(view, &kid)?.map(|row| row.state);
+    let is_its = matches!(state, Some(KeyState::Fenced { erasure, .. }) if erasure == id);
+    pass.expect(is_its, Rule::KeyStates);
+    Ok(())
+}
+
+pub(super) fn under_way(pass: &mut Pass, view: &dyn StateView, key: &[u8]) -> Result<(), Unchecked> {
+    let id = ErasureId(part(key, 9)?);
+    let row = erasure_row(view, &id)?;
+    let waits = row.is_some_and(|row| has_fenced_keys(&row) && row.under_way_key(&id) == key);
+    pass.expect(waits, Rule::ErasureLadder);
     Ok(())
 }
 

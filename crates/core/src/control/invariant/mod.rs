@@ -7,7 +7,7 @@ use eunoe_merkle::{Frontier, leaf_hash};
 use eunoe_types::{Decoder, ErasureId, Kid, NodeId};
 
 use super::row::{GenesisRow, NodeRow, event_key, frontier_key, version_key};
-use super::{EpochRow, placement};
+use super::{EpochRow, ReturnedRow, placement};
 use crate::invariant::Invariant as Rule;
 use crate::invariant::pass::{Pass, Unchecked, beside, is_there, part};
 use crate::{CLUSTER_VERSION, StateView, table};
@@ -46,6 +46,9 @@ pub(crate) fn check_row(
         table::ERASURE_OF => keys::erasure_of(pass, view, key, value)?,
         table::EXPAND => keys::expand(pass, view, key)?,
         table::REKEYED => keys::rekeyed(pass, view, key)?,
+        table::KEY_OF_ERASURE => keys::of_erasure(pass, view, key)?,
+        table::UNDER_WAY => keys::under_way(pass, view, key)?,
+        table::RETURNED => drop(ReturnedRow::decode(value)?),
         table::DESTROYED => keys::destroyed(pass, view, key)?,
         table::ROOT => epochs::root(pass, view, key, value)?,
         // Sealed pages: nothing to see. The seal has no value.

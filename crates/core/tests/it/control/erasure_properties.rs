@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eunoe_core::control::{
-    self, Command, ControlMachine, ErasureState, KeyOutcome, KeyState, KeyStateRow, Reply, chunk_digest,
+    self, Command, ControlMachine, ErasureState, KeyOutcome, KeyState, KeyStateRow, Reply, Stage,
+    chunk_digest,
 };
 use eunoe_types::{ErasureId, Kid, NodeId, TimeMs};
 use proptest::prelude::*;
@@ -75,16 +76,30 @@ fn each(
     Ok(())
 }
 
+fn is_returning(rows: &Rows, id: &ErasureId) -> bool {
+    let row = control::erasure(rows, id).expect("decodes").expect("is there");
+    matches!(row.state, ErasureState::Cancelling { .. })
+}
+
 proptest! {
     #[test]
-    fn a_key_only_ever_goes_from_use_to_fence_to_end(commands in history()) {
-        each(&commands, |before, _, _, after| {
+    fn a_key_goes_from_use_to_fence_to_end_and_back_only_if_its_erasure_is_taken_back(commands in history()) {
+        each(&commands, |before, command, _, after| {
             for (kid, was) in keys(before) {
                 let now = key(after, &kid).expect("a key is never forgotten");
                 prop_assert_eq!((now.kind, now.commit, now.key_commit), (was.kind, was.commit, was.key_commit));
                 match (was.state, now.state) {
                     (same, other) if same == other => prop_assert_eq!(was.parent, now.parent),
                     (KeyState::Active, KeyState::Fenced { .. }) => prop_assert_eq!(was.parent, now.parent),
+                    (KeyState::Fenced { erasure, .. }, KeyState::Active) => {
+                        let by_command = matches!(command, Command::CancelErasure(cancel) if cancel.id == erasure);
+                        prop_assert!(by_command || is_returning(before, &erasure));
+                        prop_assert_eq!(was.parent, now.parent);
+                    }
+                    (KeyState::Fenced { erasure, .. }, KeyState::Fenced { .. }) => {
+                        prop_assert!(is_returning(before, &erasure), "a fence changed hands");
+                        prop_assert_eq!(was.parent, now.parent);
+                    }
                     (KeyState::Fenced { .. }, KeyState::Erased { epoch }) => {
                         let ended = control::epoch(before).expect("decodes").expect("is there").epoch;
                         prop_assert_eq!(epoch, ended);
@@ -137,31 +152,44 @@ proptest! {
 
     #[test]
     fn an_erasure_counts_its_keys_and_is_as_far_as_they_are(commands in history()) {
-        let mut taken: BTreeMap<Kid, ErasureId> = BTreeMap::new();
-        each(&commands, |_, _, _, after| {
+        let mut taken: BTreeSet<(ErasureId, Kid)> = BTreeSet::new();
+        each(&commands, |_, command, _, after| {
+            let mut under_way = BTreeSet::new();
             let all = keys(after);
             for (kid, row) in &all {
                 if let KeyState::Fenced { erasure, .. } = row.state {
-                    let by = *taken.entry(*kid).or_insert(erasure);
-                    prop_assert_eq!(by, erasure, "a fence changed hands");
+                    taken.insert((erasure, *kid));
                 }
             }
             let expanding = table(after, EXPAND);
             for (id, row) in erasures(after) {
-                let of_it = |kid: &&Kid| taken.get(*kid) == Some(&id);
-                let fenced = |kid: &&Kid| matches!(all[*kid].state, KeyState::Fenced { .. });
-                let left = all.keys().filter(of_it).filter(fenced).count() as u64;
+                let fenced = |row: &&KeyStateRow| matches!(row.state, KeyState::Fenced { erasure, .. } if erasure == id);
+                let left = all.values().filter(fenced).count() as u64;
                 let open = expanding.iter().filter(|key| key.starts_with(&id.0)).count() as u64;
-                prop_assert_eq!(row.keys, all.keys().filter(of_it).count() as u64);
+                let came_back_at_once = match command {
+                    Command::CancelErasure(cancel) if cancel.id == id => row.keys,
+                    _ => 0,
+                };
+                let of_it = taken.iter().filter(|(by, _)| *by == id).count() as u64;
+                prop_assert_eq!(row.keys, of_it.max(came_back_at_once));
                 prop_assert_eq!((row.left, row.expanding), (left, open));
                 match row.state {
                     ErasureState::Requested => prop_assert_eq!((row.keys, row.fenced.1), (0, 0)),
-                    ErasureState::Fenced => prop_assert!(left + open > 0 && row.fenced.1 > 0),
+                    ErasureState::Fenced | ErasureState::Cancelling { .. } => {
+                        prop_assert!(left > 0 && row.fenced.1 > 0);
+                        under_way.insert((row.fenced.1, id));
+                    }
+                    ErasureState::Cancelled { .. } => prop_assert_eq!(left + open, 0),
                     ErasureState::Rekeyed { .. } | ErasureState::Destroyed { .. } => {
                         prop_assert_eq!(left + open, 0);
                     }
                 }
             }
+            let listed: BTreeSet<_> = [Stage::Due, Stage::Held, Stage::Returning]
+                .into_iter()
+                .flat_map(|stage| control::under_way(after, stage, None, usize::MAX).expect("reads"))
+                .collect();
+            prop_assert_eq!(listed, under_way);
             Ok(())
         })?;
     }
@@ -181,6 +209,10 @@ proptest! {
                     (None, ErasureState::Requested | ErasureState::Fenced) => {}
                     (Some(was), now) if was == now => {}
                     (Some(ErasureState::Requested), ErasureState::Fenced) => {}
+                    (
+                        Some(ErasureState::Requested | ErasureState::Fenced | ErasureState::Cancelling { .. }),
+                        ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. },
+                    ) => {}
                     (Some(ErasureState::Fenced), ErasureState::Rekeyed { epoch, .. }) => {
                         let present = control::epoch(after).expect("decodes").expect("is there").epoch;
                         prop_assert_eq!(epoch + 1, present);
@@ -203,7 +235,11 @@ proptest! {
                     ErasureState::Destroyed { epoch, full: None, .. } => {
                         destroyed.insert([&epoch.to_be_bytes()[..], &id.0].concat())
                     }
-                    ErasureState::Requested | ErasureState::Fenced | ErasureState::Destroyed { .. } => false,
+                    ErasureState::Requested
+                    | ErasureState::Fenced
+                    | ErasureState::Destroyed { .. }
+                    | ErasureState::Cancelling { .. }
+                    | ErasureState::Cancelled { .. } => false,
                 };
             }
             prop_assert_eq!(BTreeSet::from_iter(table(after, REKEYED)), rekeyed);

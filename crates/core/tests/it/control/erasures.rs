@@ -1,8 +1,8 @@
 //! Erasures and epochs in histories: some as a driver would propose them to the state that they meet, some hostile.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, Decommission, EpochChunk, EpochRow,
-    EpochRowOf, LeaseOver, MadeRoot, NewKey, Page, RequestErasure, ShareEpoch, Sharing, SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, CancelErasure, Command, ControlMachine, Decommission, EpochChunk,
+    EpochRow, EpochRowOf, LeaseOver, MadeRoot, Page, RequestErasure, ShareEpoch, Sharing, SwitchEpoch,
     VaultRolledBack, VerifyEpoch,
 };
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs};
@@ -18,11 +18,8 @@ use crate::support::{Rows, run_from};
 pub(crate) enum Step {
     /// A command as it is.
     Is(Command<'static>),
-    /// Keys, sealed for the present generations of their pages, over what is filed there if `replace`.
-    Create {
-        command: Command<'static>,
-        replace: bool,
-    },
+    /// Keys, prepared in the present epoch for the present generations of their pages.
+    Create(Command<'static>),
     /// The next attempt at the next epoch, for so many of the keys that are ripe, shared among nodes that may be given it.
     Begin { command: BeginEpoch, ripe: usize },
     /// The attempt's root, kept by all of its holders or by just enough.
@@ -57,22 +54,26 @@ fn request() -> impl Strategy<Value = Command<'static>> {
     (
         (0xe0u8..0xe6, kid(), 0x41u8..0x43),
         (0u8..8, 0u8..3, 0u8..3, any::<bool>()),
-        any::<u16>(),
+        (any::<u16>(), vec(kid(), 0..2)),
     )
-        .prop_map(|((id, target, tenant), (mac, requester, people, urgent), time)| {
-            Command::RequestErasure(RequestErasure {
-                id: ErasureId([id; 16]),
-                target,
-                tenant: Kid([tenant; 16]),
-                // Mostly the request of this id.
-                mac: RequestMac([if mac == 0 { 1 } else { id }; 8]),
-                requester: RequestMac([requester; 8]),
-                two_people: people == 0,
-                reason: people,
-                urgent,
-                time: TimeMs(u64::from(time)),
-            })
-        })
+        .prop_map(
+            |((id, target, tenant), (mac, requester, people, urgent), (time, namesakes))| {
+                Command::RequestErasure(RequestErasure {
+                    id: ErasureId([id; 16]),
+                    target,
+                    tenant: Kid([tenant; 16]),
+                    // Mostly the request of this id.
+                    mac: RequestMac([if mac == 0 { 1 } else { id }; 8]),
+                    requester: RequestMac([requester; 8]),
+                    two_people: people == 0,
+                    reason: people,
+                    urgent,
+                    hold_s: u32::from(mac) * 100,
+                    namesakes,
+                    time: TimeMs(u64::from(time)),
+                })
+            },
+        )
 }
 
 fn pages() -> impl Strategy<Value = Vec<(u8, u32)>> {
@@ -222,6 +223,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let one = prop_oneof![
         12 => request(),
         4 => (0xe0u8..0xe6).prop_map(|id| Command::ExpandErasure(ErasureId([id; 16]))),
+        4 => (0xe0u8..0xe7, any::<u16>()).prop_map(|(id, time)| Command::CancelErasure(CancelErasure {
+            id: ErasureId([id; 16]),
+            requester: RequestMac([id; 8]),
+            time: TimeMs(u64::from(time)),
+        })),
         1 => begin().prop_map(Command::BeginEpoch),
         1 => chunk().prop_map(Command::EpochChunk),
         1 => share().prop_map(Command::ShareEpoch),
@@ -282,7 +288,7 @@ fn fitted(rows: &Rows, step: Step) -> Command<'static> {
     let epoch = control::epoch(rows).expect("decodes");
     match (step, epoch) {
         (Step::Is(command), _) => command,
-        (Step::Create { command, replace }, _) => current(rows, command, replace),
+        (Step::Create(command), epoch) => current(rows, command, epoch.map_or(0, |row| row.epoch)),
         (Step::Begin { command, ripe }, Some(epoch)) => {
             Command::BeginEpoch(next_attempt(rows, &epoch, command, ripe))
         }
@@ -393,16 +399,16 @@ fn found(rows: &Rows, epoch: Option<&EpochRow>, number: usize) -> VerifyEpoch {
     }
 }
 
-fn current(rows: &Rows, command: Command<'static>, replace: bool) -> Command<'static> {
+fn current(rows: &Rows, command: Command<'static>, epoch: u64) -> Command<'static> {
     let Command::CreateKeys { time, mut keys } = command else {
         return command;
     };
-    for row in keys.iter_mut().flat_map(|key: &mut NewKey<'_>| &mut key.rows) {
-        row.generation = control::page_generation(rows, row.tree, row.page).expect("decodes");
-        let present = control::leaf_row(rows, row.tree, row.page, &row.tag).expect("reads");
-        row.replaces = present
-            .filter(|_| replace)
-            .map(|sealed| control::row_digest(&sealed));
+    for key in &mut keys {
+        key.epoch = epoch;
+        key.returns = control::returned(rows).expect("decodes").number;
+        for row in &mut key.rows {
+            row.generation = control::page_generation(rows, row.tree, row.page).expect("decodes");
+        }
     }
     Command::CreateKeys { time, keys }
 }
@@ -424,7 +430,7 @@ fn ripe_keys(rows: &Rows, max: usize) -> Vec<Kid> {
     {
         Some(control::KeyState::Fenced { erasure, .. }) => {
             let row = control::erasure(rows, &erasure).expect("decodes");
-            row.is_some_and(|row| row.expanding == 0)
+            row.is_some_and(|row| row.state == control::ErasureState::Fenced && row.expanding == 0)
         }
         _ => false,
     };

@@ -1,7 +1,7 @@
 //! Histories over few pages, keys and nodes, so that commands meet each other.
 
 use eunoe_core::control::{
-    Command, Genesis, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Sharing, row_digest,
+    Command, Genesis, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, Sharing,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, Kid, NodeId, Realm, TimeMs};
@@ -127,26 +127,29 @@ pub(crate) const FLAWS: &[Flaw] = &[
 
 fn new_key() -> impl Strategy<Value = NewKey<'static>> {
     let generation = prop_oneof![6 => Just(0u32), 1 => 1u32..6];
-    let replaces = prop_oneof![9 => Just(None), 1 => sealed().prop_map(|old| Some(row_digest(old)))];
-    let row = (1u8..3, 0u32..3, generation, 0u8..6, sealed(), replaces).prop_map(
-        |(tree, page, generation, tag, sealed, replaces)| NewRow {
-            tree,
-            page,
-            generation,
-            tag: [tag; 16],
-            sealed,
-            replaces,
-        },
-    );
+    let row =
+        (1u8..3, 0u32..3, generation, 0u8..6, sealed()).prop_map(|(tree, page, generation, tag, sealed)| {
+            NewRow {
+                tree,
+                page,
+                generation,
+                tag: [tag; 16],
+                sealed,
+            }
+        });
     // Mostly keys that die with one that may be there; sometimes with themselves or with one that never was.
     let parent = proptest::option::weighted(0.6, (0x41u8..0x4a).prop_map(|byte| Kid([byte; 16])));
     let rows = prop::collection::vec(row, 0..=2);
-    (0x41u8..0x49, parent, 1u8..7, 0u8..0x40, rows).prop_map(|(kid, parent, kind, commit, rows)| NewKey {
+    let epoch = prop_oneof![6 => Just(0u64), 1 => 1u64..4];
+    let new = (0x41u8..0x49, parent, 1u8..7, 0u8..0x40, epoch, rows);
+    new.prop_map(|(kid, parent, kind, commit, epoch, rows)| NewKey {
         kid: Kid([kid; 16]),
         kind,
         parent,
         commit: [commit; 32],
         key_commit: [!kid; 32],
+        epoch,
+        returns: 0,
         rows,
     })
 }
@@ -182,10 +185,9 @@ fn command() -> impl Strategy<Value = Command<'static>> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let create = (create_keys(), prop::bool::weighted(0.3));
     prop_oneof![
         3 => command().prop_map(|command| vec![Step::Is(command)]),
-        3 => create.prop_map(|(command, replace)| vec![Step::Create { command, replace }]),
+        3 => create_keys().prop_map(|command| vec![Step::Create(command)]),
         6 => erasures::steps(),
     ]
 }

@@ -1,9 +1,9 @@
 //! A control group of three nodes, and erasures and epochs as a driver proposes them to it.
 
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, ControlMachine, Decommission, EpochChunk, EpochRowOf,
-    Genesis, KeyOutcome, KeyState, LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName,
-    Reply, RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
+    self, AttestDestroyed, BeginEpoch, CancelErasure, Command, ControlMachine, Decommission, EpochChunk,
+    EpochRowOf, Genesis, KeyOutcome, KeyState, LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page,
+    PageName, Reply, RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -16,6 +16,7 @@ pub(crate) const PAGE: PageName = PageName {
     level: 1,
     index: 3,
 };
+pub(crate) const CANCELLED: TimeMs = TimeMs(7);
 pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
 
 pub(crate) fn node(id: u64) -> NodeRow {
@@ -113,19 +114,47 @@ impl Group {
     }
 
     pub(crate) fn create(&mut self, kid: Kid, parent: Option<Kid>, rows: Vec<NewRow<'_>>) -> KeyOutcome {
+        let epoch = control::epoch(&self.rows).expect("decodes");
+        self.create_of(epoch.map_or(0, |row| row.epoch), kid, parent, rows)
+    }
+
+    /// A key that was prepared in an epoch.
+    pub(crate) fn create_of(
+        &mut self,
+        epoch: u64,
+        kid: Kid,
+        parent: Option<Kid>,
+        rows: Vec<NewRow<'_>>,
+    ) -> KeyOutcome {
         let key = NewKey {
+            epoch,
+            rows,
+            ..self.new_key(kid, parent)
+        };
+        self.create_key(key)
+    }
+
+    /// A key without rows, as it is prepared now.
+    pub(crate) fn new_key(&self, kid: Kid, parent: Option<Kid>) -> NewKey<'static> {
+        let epoch = control::epoch(&self.rows).expect("decodes");
+        NewKey {
             kid,
             kind: 1,
             parent,
             commit: [3; 32],
             key_commit: [4; 32],
-            rows,
-        };
-        let keys = vec![key];
-        match self.propose(&Command::CreateKeys {
+            epoch: epoch.map_or(0, |row| row.epoch),
+            returns: control::returned(&self.rows).expect("decodes").number,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn create_key(&mut self, key: NewKey<'_>) -> KeyOutcome {
+        let command = Command::CreateKeys {
             time: TimeMs(2),
-            keys,
-        }) {
+            keys: vec![key],
+        };
+        match self.propose(&command) {
             Reply::Keys(outcomes) => outcomes[0],
             other @ (Reply::Done | Reply::Rejected(_) | Reply::Erasure { .. }) => {
                 panic!("keys got another answer: {other:?}")
@@ -272,6 +301,14 @@ impl Group {
         }))
     }
 
+    pub(crate) fn cancel(&mut self, id: ErasureId) -> Reply {
+        self.propose(&Command::CancelErasure(CancelErasure {
+            id,
+            requester: RequestMac([3; 8]),
+            time: CANCELLED,
+        }))
+    }
+
     pub(crate) fn attest(&mut self, node: u64, epoch: u64) -> Reply {
         self.propose(&Command::AttestDestroyed(AttestDestroyed {
             node: NodeId(node),
@@ -346,6 +383,8 @@ pub(crate) fn request(id: ErasureId, target: Kid, requester: u8, two_people: boo
         two_people,
         reason: 1,
         urgent: false,
+        hold_s: 0,
+        namesakes: Vec::new(),
         time: TimeMs(4),
     })
 }
@@ -365,6 +404,5 @@ pub(crate) fn row(tree: u8, page: u32, generation: u32, sealed: &'static [u8]) -
         generation,
         tag: [8; 16],
         sealed,
-        replaces: None,
     }
 }

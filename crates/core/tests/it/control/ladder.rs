@@ -1,8 +1,8 @@
 //! Single ways along the ladder of an erasure, larger and more particular than what histories meet by chance.
 
 use eunoe_core::control::{
-    self, BeginEpoch, Command, EpochRowOf, ErasureState, KeyOutcome, KeyState, NewRow, Page, PageName,
-    Rejection, Reply, RequestErasure,
+    self, BeginEpoch, Command, EpochRowOf, ErasureState, KeyOutcome, KeyState, Page, PageName, Rejection,
+    Reply, RequestErasure,
 };
 use eunoe_types::{Kid, NodeId, RequestMac, TimeMs, limits};
 
@@ -355,31 +355,28 @@ fn an_attestation_that_comes_again_takes_the_erasures_that_were_too_many_before(
 }
 
 #[test]
-fn a_row_is_replaced_only_by_who_names_what_is_there() {
+fn a_key_is_filed_only_where_nothing_is_and_only_in_the_epoch_that_it_was_made_in() {
     let mut group = Group::with_subjects(0);
-    let taken = |replaces| NewRow {
-        replaces,
-        ..row(1, 5, 0, b"second")
-    };
-    let digest = |sealed: &[u8]| Some(control::row_digest(sealed));
-    assert_eq!(
-        group.create(kid(1), Some(TENANT), vec![taken(digest(b""))]),
-        KeyOutcome::Exists,
-        "nothing is there to be replaced"
-    );
     assert_eq!(
         group.create(kid(1), None, vec![row(1, 5, 0, b"first")]),
         KeyOutcome::Created
     );
-    for wrong in [None, digest(b"second"), Some([0; 32])] {
-        assert_eq!(group.create(kid(2), None, vec![taken(wrong)]), KeyOutcome::Exists);
-    }
     assert_eq!(
-        group.create(kid(2), None, vec![taken(digest(b"first"))]),
-        KeyOutcome::Created
+        group.create(kid(2), None, vec![row(1, 5, 0, b"second")]),
+        KeyOutcome::Exists
     );
     let stored = control::leaf_row(&group.rows, 1, 5, &[8; 16]).expect("reads");
-    assert_eq!(stored.as_deref(), Some(&b"second"[..]));
+    assert_eq!(stored.as_deref(), Some(&b"first"[..]));
+
+    assert_eq!(group.begin(Vec::new(), Vec::new()), Reply::Done);
+    group.switch();
+    for (epoch, outcome) in [
+        (0, KeyOutcome::Stale),
+        (2, KeyOutcome::Stale),
+        (1, KeyOutcome::Created),
+    ] {
+        assert_eq!(group.create_of(epoch, kid(3), None, Vec::new()), outcome);
+    }
 }
 
 #[test]
@@ -397,7 +394,7 @@ fn a_key_on_a_frozen_page_waits_for_the_end_of_the_attempt() {
     group.switch();
     assert_eq!(
         group.create(kid(1), None, vec![row(2, 5, 0, b"row")]),
-        KeyOutcome::StaleGeneration
+        KeyOutcome::Stale
     );
     assert_eq!(
         group.create(kid(1), None, vec![row(2, 5, 1, b"row")]),

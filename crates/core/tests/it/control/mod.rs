@@ -1,5 +1,6 @@
 //! The control machine.
 
+mod cancel;
 mod erasure_properties;
 mod erasures;
 pub(crate) mod generate;

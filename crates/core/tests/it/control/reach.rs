@@ -64,6 +64,7 @@ impl Reach {
             | Command::RaiseVersion(_)
             | Command::RequestErasure(_)
             | Command::ExpandErasure(_)
+            | Command::CancelErasure(_)
             | Command::EpochChunk(_)
             | Command::AbortEpoch { .. }
             | Command::Sweep

@@ -1,9 +1,9 @@
 //! Commands of the control group.
 
 use eunoe_core::control::{
-    AttestDestroyed, BeginEpoch, Command, Decommission, EpochChunk, EpochRowOf, Genesis, LeaseOver, MadeRoot,
-    NewKey, NewRow, NodeRow, NodeState, Page, PageName, RequestErasure, ShareEpoch, Sharing, SwitchEpoch,
-    VaultRolledBack, VerifyEpoch, chunk_digest, row_digest,
+    AttestDestroyed, BeginEpoch, CancelErasure, Command, Decommission, EpochChunk, EpochRowOf, Genesis,
+    LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, RequestErasure, ShareEpoch,
+    Sharing, SwitchEpoch, VaultRolledBack, VerifyEpoch, chunk_digest,
 };
 use eunoe_core::placement::Policy;
 use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
@@ -18,7 +18,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "create keys",
-        "0103e4d095ffbc3102212121212121212121212121212121210100717171717171717171717171717171717171717171717171717171717171717172727272727272727272727272727272727272727272727272727272727272720202ac020081818181818181818181818181818181067265636f72640001ac02008282828282828282828282828282828205696e6465780022222222222222222222222222222222020121212121212121212121212121212121737373737373737373737373737373737373737373737373737373737373737374747474747474747474747474747474747474747474747474747474747474740101ac0200828282828282828282828282828282820c696e6465782c20616761696e018fc0faf7507d90e1ba6f878f8ebe4c890f5f176045da81ba95b7f0deb93989c1",
+        "0103e4d095ffbc31022121212121212121212121212121212101007171717171717171717171717171717171717171717171717171717171717171727272727272727272727272727272727272727272727272727272727272727200000202ac020081818181818181818181818181818181067265636f726401ac02008282828282828282828282828282828205696e646578222222222222222222222222222222220201212121212121212121212121212121217373737373737373737373737373737373737373737373737373737373737373747474747474747474747474747474747474747474747474747474747474747400000102ac0200838383838383838383838383838383830d7265636f72642c2062656c6f77",
     ),
     (
         "admit a node",
@@ -29,7 +29,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("raise the version", "010701"),
     (
         "request an erasure",
-        "0108e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e12222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4000301c8d195ffbc31",
+        "0108e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e12222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
     ),
     (
         "begin an epoch",
@@ -64,8 +64,16 @@ const GOLDEN: &[(&str, &str)] = &[
     ("a share came back", "011801919191919191919191919191919191910007"),
     ("sweep", "010f"),
     (
+        "request another",
+        "0108e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e32121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
+    ),
+    (
+        "cancel it",
+        "0110e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4f4d395ffbc31",
+    ),
+    (
         "request for two",
-        "0108e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e22121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e4010301c8d195ffbc31",
+        "0108e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e22121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e401030180a3050123232323232323232323232323232323c8d195ffbc31",
     ),
     (
         "begin the next epoch",
@@ -76,6 +84,10 @@ const GOLDEN: &[(&str, &str)] = &[
         "010b03000101011f0a706167652c20616e65770102ac02838383838383838383838383838383830c7265636f72642c20616e6577",
     ),
     ("seal", "011901"),
+    (
+        "request the last",
+        "0108e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e52121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e400030180a3050123232323232323232323232323232323c8d195ffbc31",
+    ),
     ("expand an erasure", "0109e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1"),
     (
         "decommission a node",
@@ -138,7 +150,6 @@ fn create_keys() -> Command<'static> {
         generation: 0,
         tag: [tag; 16],
         sealed,
-        replaces: None,
     };
     let with_index = NewKey {
         kid: Kid([0x21; 16]),
@@ -146,6 +157,8 @@ fn create_keys() -> Command<'static> {
         parent: None,
         commit: [0x71; 32],
         key_commit: [0x72; 32],
+        epoch: 0,
+        returns: 0,
         rows: vec![row(2, 0x81, b"record"), row(1, 0x82, b"index")],
     };
     let below = NewKey {
@@ -154,10 +167,9 @@ fn create_keys() -> Command<'static> {
         parent: Some(Kid([0x21; 16])),
         commit: [0x73; 32],
         key_commit: [0x74; 32],
-        rows: vec![NewRow {
-            replaces: Some(row_digest(b"index")),
-            ..row(1, 0x82, b"index, again")
-        }],
+        epoch: 0,
+        returns: 0,
+        rows: vec![row(2, 0x83, b"record, below")],
     };
     Command::CreateKeys {
         time: TimeMs(1_700_000_000_100),
@@ -167,6 +179,7 @@ fn create_keys() -> Command<'static> {
 
 /// The first erasure, and the key that it takes.
 pub(super) const ERASURE: ErasureId = ErasureId([0xe1; 16]);
+pub(super) const HELD: ErasureId = ErasureId([0xe5; 16]);
 const BOOT: BootId = BootId([0x91; 16]);
 const PAGES: [(u8, u32); 2] = [(1, 300), (2, 300)];
 
@@ -180,6 +193,8 @@ fn request(id: ErasureId, target: u8, two_people: bool) -> Command<'static> {
         two_people,
         reason: 3,
         urgent: true,
+        hold_s: 86_400,
+        namesakes: vec![Kid([0x23; 16])],
         time: TimeMs(1_700_000_000_200),
     })
 }
@@ -240,13 +255,19 @@ fn digest(attempt: u32) -> [u8; 32] {
     chunk_digest(&[0; 32], &chunk(attempt).encode())
 }
 
-/// An erasure with its epoch, then one that waits for a second person, and an attempt that is under way.
+/// An erasure with its epoch, one that is taken back, one that waits for a second person, an attempt that is under way,
+/// and one that is held.
 fn erasures() -> Vec<(&'static str, Command<'static>)> {
     let attest = AttestDestroyed {
         node: NodeId(1),
         boot: BOOT,
         epoch: 1,
         time: TimeMs(1_700_000_000_400),
+    };
+    let cancel = CancelErasure {
+        id: ErasureId([0xe3; 16]),
+        requester: RequestMac([0xe4; 8]),
+        time: TimeMs(1_700_000_000_500),
     };
     vec![
         ("request an erasure", request(ERASURE, 0x22, false)),
@@ -261,10 +282,13 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         ("attest", Command::AttestDestroyed(attest)),
         ("a share came back", rolled_back()),
         ("sweep", Command::Sweep),
+        ("request another", request(ErasureId([0xe3; 16]), 0x21, false)),
+        ("cancel it", Command::CancelErasure(cancel)),
         ("request for two", request(ErasureId([0xe2; 16]), 0x21, true)),
         ("begin the next epoch", begin(2, 3, Vec::new())),
         ("stage for it", chunk(3)),
         ("seal", Command::Seal(true)),
+        ("request the last", request(HELD, 0x21, false)),
     ]
 }
 

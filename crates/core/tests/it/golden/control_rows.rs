@@ -1,11 +1,11 @@
 //! Every table of the control group, keys and values, as the golden commands leave them; the leaves of the
 //! transparency log among them.
 
-use eunoe_core::control::{self, Command, ControlMachine, ErasureState, KeyState, NodeState};
+use eunoe_core::control::{self, Command, ControlMachine, ErasureState, KeyState, NodeState, Stage};
 use eunoe_core::placement::Policy;
-use eunoe_types::{Incarnation, Kid, NodeId, Realm, TimeMs};
+use eunoe_types::{Incarnation, Kid, NodeId, Realm, RequestMac, TimeMs};
 
-use super::control_commands::{ERASURE, STAGED, commands};
+use super::control_commands::{ERASURE, HELD, STAGED, commands};
 use crate::support::table::{assert_golden, rows_of, unhex};
 use crate::support::{Rows, run};
 
@@ -25,6 +25,10 @@ const GOLDEN: &[(&str, &str)] = &[
         "7265636f7264",
     ),
     (
+        "23020000012c0000000083838383838383838383838383838383",
+        "7265636f72642c2062656c6f77",
+    ),
+    (
         "23020000012c0000000283838383838383838383838383838383",
         "7265636f72642c20616e6577",
     ),
@@ -36,7 +40,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("25", "00000001"),
     (
         "2621212121212121212121212121212121",
-        "0101010071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
+        "010102e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5150071717171717171717171717171717171717171717171717171717171717171717272727272727272727272727272727272727272727272727272727272727272",
     ),
     (
         "2622222222222222222222222222222222",
@@ -140,13 +144,22 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     ("2a010000012c", "00000002"),
     ("2a020000012c", "00000002"),
+    ("2c000000000000001521212121212121212121212121212121", ""),
     (
         "2de1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1",
         "0100020400acd295ffbc3190d395ffbc310190d395ffbc3103012222222222222222222222222222222221212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47373737373737373737373737373737373737373737373737373737373737373c8d195ffbc31c8d195ffbc3108010000",
     ),
     (
         "2de2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
-        "0101010103012121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc310000000000",
+        "01020101030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc310000000000",
+    ),
+    (
+        "2de3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3",
+        "01010106f4d395ffbc31e4e4e4e4e4e4e4e4030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc31c8d195ffbc3110010000",
+    ),
+    (
+        "2de5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5",
+        "01030102030180a3052121212121212121212121212121212121212121212121212121212121212121e3e3e3e3e3e3e3e3e4e4e4e4e4e4e4e47171717171717171717171717171717171717171717171717171717171717171c8d195ffbc31c8d195ffbc3115010100",
     ),
     (
         "2e212121212121212121212121212121210000000000000000",
@@ -154,7 +167,15 @@ const GOLDEN: &[(&str, &str)] = &[
     ),
     (
         "2e212121212121212121212121212121210000000000000001",
+        "e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3e3",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000002",
         "e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2",
+    ),
+    (
+        "2e212121212121212121212121212121210000000000000003",
+        "e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5",
     ),
     (
         "2f",
@@ -210,12 +231,16 @@ fn rows_of_the_table_are_read() {
         Some(Policy::Eu27)
     );
     assert_eq!(control::cluster_version(&rows).expect("decodes"), Some(1));
+    let fenced = KeyState::Fenced {
+        erasure: HELD,
+        index: 21,
+    };
     let key = control::key_state(&rows, &Kid([0x21; 16]))
         .expect("decodes")
         .expect("is there");
     assert_eq!(
         (key.kind, key.key_commit, key.state, key.parent),
-        (1, [0x72; 32], KeyState::Active, None)
+        (1, [0x72; 32], fenced, None)
     );
     let key = control::key_state(&rows, &Kid([0x22; 16]))
         .expect("decodes")
@@ -263,11 +288,30 @@ fn rows_of_erasures_and_epochs_in_the_table_are_read() {
         time: TimeMs(1_700_000_000_400),
         full: Some(TimeMs(1_700_000_000_400)),
     };
-    assert_eq!(states, [(1, ErasureState::Requested), (0, destroyed)]);
+    let cancelled = ErasureState::Cancelled {
+        time: TimeMs(1_700_000_000_500),
+        by: RequestMac([0xe4; 8]),
+    };
     assert_eq!(
-        (erasures[1].0, erasures[1].1.keys, erasures[1].1.left),
-        (ERASURE, 1, 0)
+        states,
+        [
+            (3, ErasureState::Fenced),
+            (2, ErasureState::Requested),
+            (1, cancelled),
+            (0, destroyed)
+        ]
     );
+    let counts = |at: usize| (erasures[at].0, erasures[at].1.keys, erasures[at].1.left);
+    assert_eq!((counts(0), counts(3)), ((HELD, 1, 1), (ERASURE, 1, 0)));
+    assert_eq!(erasures[0].1.hold_s, 86_400);
+    let held = control::under_way(&rows, Stage::Held, None, 9).expect("decodes");
+    assert_eq!(held, [(21, HELD)]);
+    assert_eq!(
+        control::keys_of_erasure(&rows, &HELD, 9).expect("decodes"),
+        [Kid([0x21; 16])]
+    );
+    let returned = control::returned(&rows).expect("decodes");
+    assert_eq!((returned.number, returned.kids), (1, vec![Kid([0x21; 16])]));
 }
 
 fn golden() -> Rows {

@@ -30,6 +30,8 @@ const CONTROL: &[(&str, &str)] = &[
     ("WrongDigest", "01030e"),
     ("KeyNotFenced", "01030f"),
     ("TooFewHolders", "010310"),
+    ("NoSuchErasure", "010311"),
+    ("TooLate", "010312"),
     ("BadSharing", "010318"),
     ("NotVerified", "010319"),
     ("NodeAdmitted", "01031a"),
@@ -53,7 +55,7 @@ fn control_replies() -> Vec<(String, control::Reply)> {
     let outcomes = vec![
         KeyOutcome::Created,
         KeyOutcome::Exists,
-        KeyOutcome::StaleGeneration,
+        KeyOutcome::Stale,
         KeyOutcome::Frozen,
         KeyOutcome::ParentErased,
     ];
@@ -76,6 +78,8 @@ fn control_replies() -> Vec<(String, control::Reply)> {
         Rejection::WrongDigest,
         Rejection::KeyNotFenced,
         Rejection::TooFewHolders,
+        Rejection::NoSuchErasure,
+        Rejection::TooLate,
         Rejection::BadSharing,
         Rejection::NotVerified,
         Rejection::NodeAdmitted,

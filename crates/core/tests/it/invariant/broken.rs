@@ -169,6 +169,15 @@ const BREAKS: &[Break] = &[
     (Invariant::ErasureLadder, CONTROL, |rows| {
         add(rows, &[&[0x37], &0u64.to_be_bytes(), &erasure_id(1).0], b"");
     }),
+    // An erasure that nothing waits for, and one that is not listed.
+    (Invariant::ErasureLadder, CONTROL, |rows| {
+        add(rows, &[&[0x3a, 0], &9u64.to_be_bytes(), &erasure_id(0).0], b"");
+    }),
+    (Invariant::ErasureLadder, CONTROL, |rows| remove_last(rows, 0x3a)),
+    (Invariant::KeyStates, CONTROL, |rows| remove_last(rows, 0x39)),
+    (Invariant::KeyStates, CONTROL, |rows| {
+        add(rows, &[&[0x39], &erasure_id(1).0, &kid(2).0], b"");
+    }),
     // A node has its share of the root of epoch 0 again, with which there are enough.
     (Invariant::DestroyedByAll, CONTROL, |rows| {
         change_first(rows, 0x32, 1, 0)
