@@ -23,7 +23,7 @@ pub struct Sharing {
 /// Why a root cannot be shared so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{threshold} of {holders} holders share no root: there are 1 to 9, and more than half of them are needed"
+    "{threshold} of {holders} holders share no root: there are 1 to 8, and more than half of them are needed"
 )]
 pub struct SharingError {
     /// How many holders.
@@ -184,7 +184,7 @@ impl RootShare {
         self.position.into()
     }
 
-    /// The form that a vault keeps and a holder hands over: at most some 4 KiB.
+    /// The form that a vault keeps and a holder hands over: at most 1,125 bytes.
     pub fn encode(&self) -> SecretBytes {
         let mut bytes = Vec::with_capacity(5 + SecretKey::BYTES * self.sub_keys.len());
         bytes.extend_from_slice(&[

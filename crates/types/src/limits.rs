@@ -48,7 +48,7 @@ pub const HOLD_S_MAX: u32 = 30 * 24 * 3_600;
 pub const EXPAND_KEYS_MAX: usize = 256;
 /// Rows that one command deletes.
 pub const SWEEP_ROWS_MAX: usize = 2_048;
-/// Holders that share one root.
-pub const ROOT_HOLDERS_MAX: usize = 9;
+/// Holders that share one root: a share of more does not fit in every vault.
+pub const ROOT_HOLDERS_MAX: usize = 8;
 /// Nodes of a cluster that may hold a root at once.
 pub const HOLDERS_MAX: usize = 1_024;

@@ -8,7 +8,7 @@ use crate::{FORMAT, known_format, table};
 /// In the place of an epoch: no share and no root of any.
 pub const HOLDS_NONE: u64 = u64::MAX;
 /// Sub-keys of a root that the most holders share.
-const SUB_KEYS_MAX: usize = 126;
+const SUB_KEYS_MAX: usize = 70;
 
 /// How a root is shared: how many of which nodes have it together (erasure.md §4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -190,10 +190,7 @@ fn taking_back_wins_over_an_attempt_and_loses_to_a_switch() {
     );
     assert_eq!(group.cancel(one), Reply::Done);
     assert_eq!(group.epoch().pending, None);
-    assert_eq!(
-        group.switch_to(digest),
-        Reply::Rejected(Rejection::WrongAttempt)
-    );
+    assert_eq!(group.switch_to(digest), Reply::Rejected(Rejection::WrongAttempt));
     assert_eq!(
         group.create(kid(7), None, vec![row(2, 5, 0, b"row")]),
         KeyOutcome::Created
