@@ -31,6 +31,17 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
     ("eunoe-cli", &["eunoe-types", "eunoe-client"]),
     ("eunoe-sim", EVERY_LIBRARY),
+    // Wire formats and nothing that serves: what it reads must not depend on what a node would show.
+    (
+        "eunoe-attack",
+        &[
+            "eunoe-types",
+            "eunoe-core",
+            "eunoe-crypto",
+            "eunoe-store",
+            "eunoe-vault",
+        ],
+    ),
     // Nothing builds on these, so they may use what they test and measure.
     ("eunoe-tests", EVERY_LIBRARY),
     ("eunoe-benches", EVERY_LIBRARY),
@@ -66,6 +77,7 @@ const EVERY_LIBRARY: &[&str] = &[
     "eunoe-raft",
     "eunoe-server",
     "eunoe-client",
+    "eunoe-attack",
 ];
 
 /// Libraries that decide something, and who alone may name them outside of tests. A library that is in no row here
@@ -115,7 +127,10 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("rustls", &["eunoe-server", "eunoe-client", "eunoe-vault"]),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
     ("backon", &["eunoe-client"]),
-    ("clap", &["eunoe-cli", "eunoe-server", "eunoe-sim"]),
+    (
+        "clap",
+        &["eunoe-cli", "eunoe-server", "eunoe-sim", "eunoe-attack"],
+    ),
     ("clap_complete", &["eunoe-cli"]),
     ("indicatif", &["eunoe-cli"]),
     ("rcgen", &["eunoe-cli"]),

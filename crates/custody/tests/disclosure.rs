@@ -162,7 +162,7 @@ impl World {
 }
 
 #[test]
-fn no_history_leaves_an_erased_key_within_reach_of_the_newest_root() {
+fn e25_no_history_leaves_an_erased_key_within_reach_of_the_newest_root() {
     let (mut erased, mut alive) = (0, 0);
     for seed in 0..24 {
         let mut world = World::begun(seed);
@@ -195,7 +195,7 @@ fn no_history_leaves_an_erased_key_within_reach_of_the_newest_root() {
 }
 
 #[test]
-fn an_old_root_leads_to_what_was_erased_so_that_its_destruction_is_what_counts() {
+fn e25_an_old_root_leads_to_what_was_erased_so_that_its_destruction_is_what_counts() {
     let (mut world, erased) = one_to_erase();
     let old = copy(&world.root);
     world.epoch_of(vec![erased], |_, _| {});
@@ -258,17 +258,17 @@ fn leaf(kid: Kid) -> PageId {
 }
 
 #[test]
-fn an_epoch_that_nobody_tampered_with_is_not_suspected() {
+fn e25_an_epoch_that_nobody_tampered_with_is_not_suspected() {
     assert!(!is_caught(|_, _, _| {}));
 }
 
 #[test]
-fn a_leaf_page_that_keeps_its_key_is_caught() {
+fn e25_a_leaf_page_that_keeps_its_key_is_caught() {
     assert!(is_caught(|old, staged, kid| staged.keep_key(old, leaf(kid))));
 }
 
 #[test]
-fn a_page_on_the_way_that_keeps_its_key_is_caught() {
+fn e25_a_page_on_the_way_that_keeps_its_key_is_caught() {
     assert!(is_caught(|old, staged, kid| {
         let (above, _) = leaf(kid).parent().expect("is below another");
         staged.keep_key(old, above);
@@ -276,7 +276,7 @@ fn a_page_on_the_way_that_keeps_its_key_is_caught() {
 }
 
 #[test]
-fn a_top_page_that_is_only_sealed_again_is_caught() {
+fn e25_a_top_page_that_is_only_sealed_again_is_caught() {
     for tree in [Tree::Key, Tree::Index] {
         assert!(is_caught(|old, staged, _| {
             let top = PageId::top(tree);
@@ -286,7 +286,7 @@ fn a_top_page_that_is_only_sealed_again_is_caught() {
 }
 
 #[test]
-fn a_root_that_stays_is_caught() {
+fn e25_a_root_that_stays_is_caught() {
     assert!(is_caught(|old, staged, _| {
         let tops =
             [Tree::Key, Tree::Index].map(|tree| (PageId::top(tree), staged.children(PageId::top(tree))));
@@ -302,7 +302,7 @@ fn a_root_that_stays_is_caught() {
 }
 
 #[test]
-fn a_fenced_row_that_is_left_in_is_caught() {
+fn e25_a_fenced_row_that_is_left_in_is_caught() {
     assert!(is_caught(|old, staged, kid| {
         let (page, name) = (leaf(kid), LeafName::Key(kid));
         let keys = PageKeys::derive(&old.key(page));
@@ -324,7 +324,7 @@ fn a_fenced_row_that_is_left_in_is_caught() {
 }
 
 #[test]
-fn a_row_that_an_epoch_forgot_is_caught_as_lost() {
+fn e25_a_row_that_an_epoch_forgot_is_caught_as_lost() {
     let (mut world, erased) = one_to_erase();
     world.epoch_of(vec![erased], |_, staged| {
         let at = staged.rows.iter().position(|(tree, ..)| *tree == Tree::Key.tag());

@@ -1,6 +1,7 @@
 //! A process that may have ended, and whose id may be somebody else's by now.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -38,6 +39,38 @@ impl Process {
         let others = |tasks: fs::ReadDir| tasks.count() > 1;
         let is_held = || fs::read_dir(format!("/proc/{}/task", self.pid)).is_ok_and(others);
         !(self.is_alive() || stat(self.pid).is_some_and(|(_, start)| start == self.start_ticks) && is_held())
+    }
+
+    /// Everything that the process can write to and has for itself: heap, stacks, memory for keys. Pages that no core
+    /// dump would have are in it.
+    ///
+    /// # Panics
+    ///
+    /// If the process has ended, or the system does not show its memory to whoever runs this.
+    pub fn memory(&self) -> Vec<u8> {
+        let maps =
+            fs::read_to_string(format!("/proc/{}/maps", self.pid)).expect("a process that runs has maps");
+        let memory = fs::File::open(format!("/proc/{}/mem", self.pid)).expect("a tester may read memory");
+        let mut bytes = Vec::new();
+        for line in maps.lines() {
+            let mut fields = line.split_ascii_whitespace();
+            let (range, rights) = (
+                fields.next().unwrap_or_default(),
+                fields.next().unwrap_or_default(),
+            );
+            let Some((from, to)) = range.split_once('-').filter(|_| rights == "rw-p") else {
+                continue;
+            };
+            let number = |text| u64::from_str_radix(text, 16).expect("a map is between two addresses");
+            let (from, to) = (number(from), number(to));
+            let mut part = vec![0; usize::try_from(to - from).expect("a map fits into memory")];
+            // What was unmapped meanwhile is no memory of the process any more.
+            if memory.read_exact_at(&mut part, from).is_ok() {
+                bytes.extend(part);
+            }
+        }
+        assert!(self.is_alive(), "the process has ended");
+        bytes
     }
 
     /// Sends a signal, unless the process has ended.

@@ -2,37 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use eunoe_attack::{Evidence, Opened, Sealed};
 use eunoe_core::control::{self, KeyState};
 use eunoe_core::{Row, ScanRange, StateView};
-use eunoe_crypto::{KeyArena, KeyKind, LeafName, Levels, Locking, OsEntropy, PageId, RootKey};
-use eunoe_store::{
-    LogEngine as _, LogRecord, RocksOptions, RocksStates, SegmentLog, SegmentLogOptions, StateEngine as _,
-    StateFactory as _,
-};
+use eunoe_crypto::{KeyKind, LeafName, Levels, PageId, SecretKey};
+use eunoe_store::{RocksOptions, RocksStates, StateEngine as _, StateFactory as _};
 use eunoe_types::{GroupId, Kid, Realm};
-use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions};
 use tempfile::TempDir;
 
-use super::{Reached, Sealed};
 use crate::scan::files_below;
 
 /// The table of keys' states: its rows are open to everybody.
 const KEY_STATE: u8 = 0x26;
-/// The control group's state and snapshots below a node's folder.
-const CONTROL: &str = "state/group-0";
-/// Roots that an attacker holds at a time.
-const ROOTS_MAX: usize = 8;
-const LOG_READ_BYTES: usize = 1 << 20;
-
 /// The files of a node, in a folder of their own.
 pub struct Carried {
     folder: TempDir,
     realm: Realm,
     levels: Levels,
     keys: BTreeMap<Kid, Key>,
-    sealed: Sealed,
+    evidence: Evidence,
 }
 
 /// What the control group says of a key.
@@ -59,37 +49,27 @@ impl Carried {
             .prefix("eunoe-carried-")
             .tempdir()
             .expect("a folder is made");
-        for file in files_below(node_dir) {
-            let place = file.strip_prefix(node_dir).expect("a file below its folder");
-            copy(&file, &folder.path().join(place));
+        copy_dir(node_dir, folder.path());
+        let mut evidence = Evidence::new();
+        for segment in files_below(&folder.path().join("log")) {
+            evidence.add_file(&segment).expect("the copy of a log is read");
         }
-        let mut sealed = Sealed::default();
-        for record in log_records(&folder.path().join("log")) {
-            sealed.take_log_entry(&record.data);
-        }
-        let mut states = Sealed::default();
-        let control = folder.path().join(CONTROL);
-        for snapshot in snapshots(&control) {
-            let apart = tempfile::tempdir().expect("a folder is made");
-            let group = apart.path().join("group-0");
-            copy(&control.join("FORMAT"), &group.join("FORMAT"));
-            for file in files_below(&snapshot) {
-                let place = file.strip_prefix(&snapshot).expect("a file below its folder");
-                copy(&file, &group.join("state").join(place));
-            }
-            states.take_state(&with_state(apart.path(), all_rows));
-        }
-        let current = folder.path().join("state");
-        states.take_state(&with_state(&current, all_rows));
+        let mut states = Evidence::new();
+        let added = states.add_states(folder.path());
+        added.expect("the copies of the states are opened");
+        assert_eq!(states.unread().next(), None, "a state does not open");
         // So what a state has overwritten or deleted, and its files may hold still, is found too.
-        assert!(sealed.includes(&states), "a state has what no command brought");
-        let (realm, levels, keys) = with_state(&current, read_open_rows);
+        assert!(
+            evidence.sealed().includes(states.sealed()),
+            "a state has what no command brought"
+        );
+        let (realm, levels, keys) = with_state(&folder.path().join("state"), read_open_rows);
         Self {
             folder,
             realm,
             levels,
             keys,
-            sealed,
+            evidence,
         }
     }
 
@@ -105,33 +85,49 @@ impl Carried {
 
     /// Everything sealed that was found.
     pub fn sealed(&self) -> &Sealed {
-        &self.sealed
-    }
-
-    /// The roots in the vault.
-    ///
-    /// # Panics
-    ///
-    /// If the vault does not open.
-    pub fn roots(&self) -> Vec<RootKey> {
-        let options = FileVaultOptions {
-            allow_unsafe_medium: true,
-        };
-        let vault = FileVault::open(&self.folder().join("vault"), options, Box::new(OsEntropy));
-        let vault = vault.expect("the copy of a vault is opened");
-        let arena = KeyArena::new(Locking::BestEffort, ROOTS_MAX).expect("memory for keys");
-        let slots = vault.list().expect("the vault is read");
-        let secrets = slots
-            .iter()
-            .map(|slot| vault.get(*slot).expect("the vault is read"));
-        secrets
-            .map(|secret| RootKey::decode(&arena, &secret).expect("a vault holds roots"))
-            .collect()
+        self.evidence.sealed()
     }
 
     /// What these roots open of everything that was found.
-    pub fn reach(&self, roots: &[RootKey]) -> Reached {
-        Reached::from(self.realm, self.levels, &self.sealed, roots)
+    pub fn reach(&self, roots: &[SecretKey]) -> Opened {
+        let roots: Vec<&SecretKey> = roots.iter().collect();
+        Opened::from_sealed(self.realm, self.levels, self.sealed(), &roots)
+    }
+}
+
+/// The roots that the vaults of these nodes give together.
+///
+/// # Panics
+///
+/// If a vault does not open.
+pub fn roots(carried: &[Carried]) -> Vec<SecretKey> {
+    let mut evidence = Evidence::new();
+    for node in carried {
+        let added = evidence.add_vault(&node.folder().join("vault"));
+        added.expect("the copy of a vault is copied");
+    }
+    assert_eq!(
+        evidence.unread().next(),
+        None,
+        "the copy of a vault does not open"
+    );
+    evidence
+        .roots()
+        .found()
+        .into_iter()
+        .map(|root| root.key)
+        .collect()
+}
+
+/// Copies all files below a folder into another one.
+///
+/// # Panics
+///
+/// If they cannot be.
+pub fn copy_dir(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let place = file.strip_prefix(from).expect("a file below its folder");
+        copy(&file, &to.join(place));
     }
 }
 
@@ -139,34 +135,6 @@ fn copy(from: &Path, to: &Path) {
     let folder = to.parent().expect("a file is in a folder");
     fs::create_dir_all(folder).expect("a folder is made");
     fs::copy(from, to).expect("a file of a stopped node is copied");
-}
-
-fn log_records(dir: &Path) -> Vec<LogRecord> {
-    let log = SegmentLog::open(dir, &SegmentLogOptions::default()).expect("the copy of a log is opened");
-    let held = log.group(GroupId::CONTROL);
-    assert_eq!(
-        held.purged, None,
-        "the log does not begin with the realm any more"
-    );
-    let (mut next, end) = (held.first.expect("a log"), held.last.expect("a log") + 1);
-    let mut records = Vec::new();
-    while next < end {
-        let read = log
-            .read(GroupId::CONTROL, next, end, LOG_READ_BYTES)
-            .expect("the log is read");
-        next = read.last().expect("an entry is held").index + 1;
-        records.extend(read);
-    }
-    records
-}
-
-/// The databases of the finished and unfinished snapshots in a group's folder.
-fn snapshots(group: &Path) -> Vec<PathBuf> {
-    let Ok(found) = fs::read_dir(group.join("snapshots")) else {
-        return Vec::new();
-    };
-    let paths = found.map(|entry| entry.expect("an entry is read").path().join("state"));
-    paths.filter(|path| path.is_dir()).collect()
 }
 
 fn with_state<T>(root: &Path, read: impl FnOnce(&dyn StateView) -> T) -> T {
@@ -186,10 +154,6 @@ fn rows_of(view: &dyn StateView, from: &[u8], to: &[u8]) -> Vec<Row> {
         bytes_max: usize::MAX,
     };
     view.scan(&range).expect("the state is read")
-}
-
-fn all_rows(view: &dyn StateView) -> Vec<Row> {
-    rows_of(view, &[1], &[u8::MAX])
 }
 
 fn read_open_rows(view: &dyn StateView) -> (Realm, Levels, BTreeMap<Kid, Key>) {

@@ -68,7 +68,7 @@ impl Canaries {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_word_and_no_key_is_in_any_file() {
+async fn e1_no_word_and_no_key_is_in_any_file() {
     let exported = tempfile::tempdir().unwrap();
     let exported = exported.path().join("keys");
     let collector = Collector::start();

@@ -6,9 +6,9 @@ use eunoe_client::erasure_types::{ErasureReason, ErasureState, RequestErasureReq
 use eunoe_client::types::ParticipantKind;
 use eunoe_client::{Client, input};
 use eunoe_core::control::KeyState;
-use eunoe_crypto::KeyKind;
-use eunoe_tests::cluster::{Cluster, Setup, connect, keys};
-use eunoe_tests::forensics::Carried;
+use eunoe_crypto::{KeyKind, SecretKey};
+use eunoe_tests::cluster::{Cluster, Setup, connect};
+use eunoe_tests::forensics::{Carried, roots};
 use eunoe_tests::scan::Words;
 use eunoe_types::Kid;
 
@@ -128,39 +128,37 @@ fn kids(carried: &Carried, of: impl Fn(&KeyState) -> bool) -> BTreeSet<Kid> {
 }
 
 /// What the files give away before anything is erased: every key, by its record and by its index row.
-fn assert_all_reached(carried: &Carried) {
-    let reached = carried.reach(&carried.roots());
+fn assert_all_reached(carried: &Carried, roots: &[SecretKey]) {
+    let reached = carried.reach(roots);
     let all = kids(carried, |state| *state == KeyState::Active);
     assert_eq!(all.len(), carried.keys().len());
-    assert!(reached.meta && reached.records == all && reached.indexed == all);
+    assert!(reached.meta > 0 && reached.records() == all && reached.indexed == all);
 }
 
 /// What they give away afterwards: every key that is in use, and none that was erased.
-fn assert_only_living_reached(carried: &Carried, before: &Carried) {
-    let roots = carried.roots();
-    assert_eq!(roots.len(), 1, "a vault holds another root than the current one");
+fn assert_only_living_reached(carried: &Carried, before: &Carried, old: &[SecretKey], new: &[SecretKey]) {
     let living = kids(carried, |state| *state == KeyState::Active);
     let erased = kids(carried, |state| matches!(state, KeyState::Erased { .. }));
     assert_eq!(living.len() + erased.len(), carried.keys().len());
     assert!(carried.keys().keys().eq(before.keys().keys()));
 
-    let reached = carried.reach(&roots);
+    let reached = carried.reach(new);
     assert!(
-        reached.records.is_disjoint(&erased),
+        reached.records().is_disjoint(&erased),
         "a record of an erased key is opened"
     );
     assert!(
         reached.indexed.is_disjoint(&erased),
         "an index row of an erased key is opened"
     );
-    assert!(reached.meta && reached.records == living && reached.indexed == living);
+    assert!(reached.meta > 0 && reached.records() == living && reached.indexed == living);
 
     // The sealed forms are all there still: it is the root that is gone.
     assert!(carried.sealed().includes(before.sealed()));
-    let with_old_root = carried.reach(&before.roots());
-    assert!(with_old_root.records.is_superset(&erased) && with_old_root.indexed.is_superset(&erased));
-    let both: Vec<_> = before.roots().into_iter().chain(roots).collect();
-    assert!(carried.reach(&both).records.is_superset(&living));
+    let with_old_root = carried.reach(old);
+    assert!(with_old_root.records().is_superset(&erased) && with_old_root.indexed.is_superset(&erased));
+    let both: Vec<_> = old.iter().chain(new).map(SecretKey::duplicate).collect();
+    assert!(carried.reach(&both).records().is_superset(&living));
 }
 
 fn assert_as_meant(carried: &Carried, world: &World) {
@@ -200,15 +198,23 @@ async fn no_file_of_any_node_leads_from_the_current_root_to_an_erased_key() {
     .await;
     let world = populate(&cluster).await;
     let before = carry(&mut cluster).await;
-    before.iter().for_each(assert_all_reached);
-    let old_root = keys::root(before[0].folder());
+    let old = roots(&before);
+    before
+        .iter()
+        .for_each(|carried| assert_all_reached(carried, &old));
 
     erase_them(&cluster, &world).await;
     let after = carry(&mut cluster).await;
+    let new = roots(&after);
+    assert_eq!(
+        (old.len(), new.len()),
+        (1, 1),
+        "the vaults give another root than the current one"
+    );
     for (after, before) in after.iter().zip(&before) {
-        assert_only_living_reached(after, before);
+        assert_only_living_reached(after, before, &old, &new);
         assert_as_meant(after, &world);
-        assert_forgotten(after, &old_root);
+        assert_forgotten(after, old[0].expose());
     }
 
     for node in cluster.nodes() {

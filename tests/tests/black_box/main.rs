@@ -1,6 +1,7 @@
 //! What real `eunoed` processes promise, asked through the SDK and the command line.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod attack;
 mod bad_calls;
 mod canaries;
 mod catch_up;

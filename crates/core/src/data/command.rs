@@ -134,8 +134,12 @@ pub fn encode_command<'a>(operations: impl ExactSizeIterator<Item = &'a [u8]>) -
     e.finish()
 }
 
-/// Decodes a command.
-pub(super) fn decode_command(command: &[u8]) -> Result<Vec<Operation<'_>>, DecodeError> {
+/// Reads the operations of a command, in their order.
+///
+/// # Errors
+///
+/// If the bytes are not a command.
+pub fn decode_command(command: &[u8]) -> Result<Vec<Operation<'_>>, DecodeError> {
     let mut d = Decoder::new(command);
     crate::known_format(&mut d)?;
     let count = d.count(limits::COMMAND_OPERATIONS_MAX)?;

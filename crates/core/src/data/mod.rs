@@ -18,7 +18,7 @@ mod row;
 pub use apply::DataMachine;
 pub use command::{
     Append, CreateConversation, KeySetRef, NewParticipant, Operation, ParticipantRef, Section,
-    encode_command, encode_operation,
+    decode_command, encode_command, encode_operation,
 };
 pub(crate) use invariant::check_row;
 pub use query::{
