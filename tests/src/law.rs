@@ -30,7 +30,6 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
     ("eunoe-cli", &["eunoe-types", "eunoe-client"]),
-    ("eunoe-sim", EVERY_LIBRARY),
     // Wire formats and nothing that serves: what it reads must not depend on what a node would show.
     (
         "eunoe-attack",
@@ -42,6 +41,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
             "eunoe-vault",
         ],
     ),
+    ("eunoe-sim", EVERY_LIBRARY),
     // Nothing builds on these, so they may use what they test and measure.
     ("eunoe-tests", EVERY_LIBRARY),
     ("eunoe-benches", EVERY_LIBRARY),

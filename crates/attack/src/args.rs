@@ -64,9 +64,9 @@ impl Args {
         if self.memory.is_empty() {
             return Ok(found);
         }
-        let roots = evidence.roots.found();
-        let roots: Vec<_> = roots.iter().map(|root| &root.key).collect();
         for stage in [Stage::Roots, Stage::Pages] {
+            let roots = evidence.roots.found_with(&evidence.made_roots, &found.sub_keys);
+            let roots: Vec<_> = roots.iter().map(|root| &root.key).collect();
             let opened = Opened::from(evidence, &roots, &found)?;
             let mut dump = Dump::new(evidence, &opened, stage, self.page_trials)?;
             for path in &self.memory {

@@ -98,14 +98,14 @@ fn take_commitments(evidence: &mut Evidence, command: &Command<'_>) {
     if let Command::Genesis(genesis) = command {
         evidence.realms.insert(genesis.realm);
         evidence.levels.insert(genesis.levels);
-        evidence.take_root_commitment(genesis.made.root_commit, Some(FIRST_EPOCH));
+        evidence.take_made_root(&genesis.made, Some(FIRST_EPOCH));
     }
     if let Command::BeginEpoch(begin) = command {
         evidence.attempts.insert(u64::from(begin.attempt), begin.epoch);
     }
     if let Command::ShareEpoch(share) = command {
         let epoch = evidence.attempts.get(&u64::from(share.attempt)).copied();
-        evidence.take_root_commitment(share.made.root_commit, epoch);
+        evidence.take_made_root(&share.made, epoch);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use eunoe_core::control::KeyState;
+use eunoe_core::control::{KeyState, MadeRoot};
 use eunoe_crypto::{Commitment, Levels};
 use eunoe_types::{Kid, Realm};
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub struct Evidence {
     pub(crate) keys: BTreeMap<Kid, Key>,
     /// Public commitments to roots, with the epoch where it is known.
     pub(crate) root_commitments: BTreeMap<Commitment, Option<u64>>,
+    /// Public commitments to a root's sub-keys, by the one to the root.
+    pub(crate) made_roots: BTreeMap<Commitment, Vec<Commitment>>,
     /// The epoch that an attempt was at.
     pub(crate) attempts: BTreeMap<u64, u64>,
     pub(crate) roots: Roots,
@@ -142,6 +144,11 @@ impl Evidence {
 
     pub(crate) fn take_key_commitment(&mut self, kid: Kid, commitment: Commitment) {
         self.keys.entry(kid).or_default().commitment = Some(commitment);
+    }
+
+    pub(crate) fn take_made_root(&mut self, made: &MadeRoot, epoch: Option<u64>) {
+        self.take_root_commitment(made.root_commit, epoch);
+        self.made_roots.insert(made.root_commit, made.sub_keys.clone());
     }
 
     pub(crate) fn take_root_commitment(&mut self, commitment: Commitment, epoch: Option<u64>) {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use eunoe_crypto::{
     Commitment, Levels, MetaPage, PageId, PageKeys, RowTag, SealingKey, SecretKey, Tree, key_commitment,
-    root_commitment,
+    root_commitment, sub_key_commitment,
 };
 use eunoe_types::{Kid, Realm};
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub struct Tried {
 pub struct MemoryKeys {
     /// Roots.
     pub(crate) roots: Vec<SecretKey>,
+    /// Parts of shared roots.
+    pub(crate) sub_keys: Vec<SecretKey>,
     /// Record keys.
     pub(crate) records: Vec<(Kid, SecretKey)>,
     /// Keys of pages.
@@ -54,11 +56,12 @@ pub struct MemoryKeys {
 }
 
 impl MemoryKeys {
-    /// How many roots, keys of pages and record keys there are.
-    pub fn found(&self) -> (usize, usize, usize) {
+    /// How many roots, parts of roots, keys of pages and record keys there are.
+    pub fn found(&self) -> (usize, usize, usize, usize) {
         let records: BTreeSet<&Kid> = self.records.iter().map(|(kid, _)| kid).collect();
         (
             self.roots.len(),
+            self.sub_keys.len(),
             self.pages.len() + self.derived.len(),
             records.len(),
         )
@@ -77,7 +80,7 @@ enum Target<'a> {
 /// trials on the pages below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Roots and record keys.
+    /// Roots, their parts, and record keys.
     Roots,
     /// Keys of pages and rows that nothing opened so far.
     Pages,
@@ -88,6 +91,7 @@ pub struct Dump<'a> {
     stage: Stage,
     identities: Vec<(Realm, Levels)>,
     roots: HashSet<Commitment>,
+    sub_keys: HashSet<Commitment>,
     records: HashMap<Commitment, Vec<Kid>>,
     targets: Vec<Target<'a>>,
     trials_left: u64,
@@ -110,6 +114,7 @@ impl<'a> Dump<'a> {
             stage,
             identities,
             roots: HashSet::new(),
+            sub_keys: HashSet::new(),
             records: HashMap::new(),
             targets: Vec::new(),
             trials_left: page_trials_max,
@@ -119,6 +124,7 @@ impl<'a> Dump<'a> {
         match stage {
             Stage::Roots => {
                 dump.roots.extend(evidence.root_commitments.keys());
+                dump.sub_keys.extend(evidence.made_roots.values().flatten());
                 for (kid, key) in &evidence.keys {
                     if let Some(commitment) = key.commitment {
                         dump.records.entry(commitment).or_default().push(*kid);
@@ -167,8 +173,11 @@ impl<'a> Dump<'a> {
     }
 
     fn compare(&self, key: &SecretKey, found: &mut MemoryKeys) {
-        if self.roots.contains(&root_commitment(key)) && !found.roots.iter().any(|root| root.matches(key)) {
-            found.roots.push(key.duplicate());
+        if self.roots.contains(&root_commitment(key)) {
+            add(&mut found.roots, key);
+        }
+        if self.sub_keys.contains(&sub_key_commitment(key)) {
+            add(&mut found.sub_keys, key);
         }
         for kid in self.records.get(&key_commitment(key)).into_iter().flatten() {
             if !found.records.iter().any(|(known, _)| known == kid) {
@@ -227,9 +236,9 @@ fn top(page: PageId, sealed: &[u8]) -> Option<Target<'_>> {
     }
 }
 
-fn add(roots: &mut Vec<SecretKey>, key: &SecretKey) {
-    if !roots.iter().any(|root| root.matches(key)) {
-        roots.push(key.duplicate());
+fn add(keys: &mut Vec<SecretKey>, key: &SecretKey) {
+    if !keys.iter().any(|known| known.matches(key)) {
+        keys.push(key.duplicate());
     }
 }
 

@@ -81,8 +81,8 @@ pub struct Report {
     pub strange_secrets: u64,
     /// What was done with memories.
     pub memory: Tried,
-    /// Roots, page keys and record keys that were found in memories.
-    pub memory_keys: (usize, usize, usize),
+    /// Roots, parts of roots, page keys and record keys that were found in memories.
+    pub memory_keys: (usize, usize, usize, usize),
     /// Record keys, by state.
     pub keys: BTreeMap<&'static str, Tally>,
     /// Messages, by the state of the key that says most of those that they need.
@@ -101,7 +101,7 @@ impl Report {
     ///
     /// If the evidence names no realm, or there is no memory for keys.
     pub fn of(evidence: &Evidence, memory: &MemoryKeys, texts: bool) -> Result<Self, AttackError> {
-        let found = evidence.roots.found();
+        let found = evidence.roots.found_with(&evidence.made_roots, &memory.sub_keys);
         let roots: Vec<&SecretKey> = found.iter().map(|root| &root.key).collect();
         let opened = Opened::from(evidence, &roots, memory)?;
         let unread = evidence.unread.iter().map(|(path, why)| Unread {

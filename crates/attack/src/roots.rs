@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eunoe_crypto::{SecretBytes, SecretKey};
+use eunoe_crypto::{Commitment, SecretBytes, SecretKey, root_commitment, sub_key_commitment};
 use eunoe_types::Decoder;
 use eunoe_vault::Slot;
 
@@ -20,7 +20,7 @@ const COMBINATIONS_MAX: usize = 256;
 pub struct FoundRoot {
     /// The root.
     pub key: SecretKey,
-    /// Where: `vault`, `shares` or `memory`.
+    /// Where: `vault`, `shares` (of vaults and memories, enough of them together) or `memory`.
     pub from: &'static str,
 }
 
@@ -74,7 +74,36 @@ impl Roots {
         Some(())
     }
 
-    /// How many vaults' slots had a share of each shared root is not told by this: only which roots come out.
+    /// All roots that come out of this: those of shares that belong together by their slots, and, of the sub-keys of all
+    /// shares and of `more`, those that the public commitments in `made` put together.
+    pub(crate) fn found_with(
+        &self,
+        made: &BTreeMap<Commitment, Vec<Commitment>>,
+        more: &[SecretKey],
+    ) -> Vec<FoundRoot> {
+        let in_shares = self
+            .shares
+            .values()
+            .flat_map(|sub_keys| sub_keys.values().flatten());
+        let known = in_shares.chain(more).map(|key| (sub_key_commitment(key), key));
+        let known: BTreeMap<Commitment, &SecretKey> = known.collect();
+        let mut found = self.found();
+        for (root, parts) in made {
+            let parts: Option<Vec<&SecretKey>> = parts.iter().map(|part| known.get(part).copied()).collect();
+            let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
+                continue;
+            };
+            let none = SecretKey::from_bytes(&[0; SecretKey::BYTES]);
+            let key = parts.into_iter().fold(none, |sum, part| xor(&sum, part));
+            let is_new = !found.iter().any(|other| other.key.matches(&key));
+            if is_new && root_commitment(&key) == *root {
+                found.push(FoundRoot { key, from: "shares" });
+            }
+        }
+        found
+    }
+
+    /// The whole roots, and those of shares that belong together by their slots.
     pub fn found(&self) -> Vec<FoundRoot> {
         let whole = self.whole.iter().map(|key| FoundRoot {
             key: key.duplicate(),

@@ -39,6 +39,13 @@ fn take_control(evidence: &mut Evidence, view: &dyn StateView) -> Result<(), Fau
     }
     if let Some(epoch) = control::epoch(view)? {
         evidence.take_root_commitment(epoch.root_commit, Some(epoch.epoch));
+        let current = control::current_root(view, &epoch)?.map(|root| (root, epoch.epoch));
+        let pending = control::pending_root(view, &epoch)?.map(|root| (root, epoch.epoch + 1));
+        for (root, epoch) in current.into_iter().chain(pending) {
+            if let Some(made) = root.made {
+                evidence.take_made_root(&made, Some(epoch));
+            }
+        }
     }
     for (key, _) in rows_of(view, KEY_STATE)? {
         let kid = key.get(1..).and_then(|kid| Kid::try_from(kid).ok());

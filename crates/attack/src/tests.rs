@@ -1,7 +1,7 @@
 mod world;
 
-use eunoe_core::control::KeyState;
-use eunoe_crypto::{Entropy as _, OsEntropy, SecretKey};
+use eunoe_core::control::{KeyState, MadeRoot};
+use eunoe_crypto::{Entropy as _, OsEntropy, SecretKey, root_commitment, sub_key_commitment};
 
 use crate::{Dump, Evidence, MemoryKeys, Opened, Report, Stage, entries};
 use world::{CONVERSATION, NAME, SECRET, SUBJECT, World, fresh};
@@ -127,13 +127,13 @@ fn a_root_and_a_record_key_are_found_at_any_byte_of_a_memory() {
     let evidence = world.evidence(&[&first, &second]);
     for at in [0, 1_001, 4_096 - 32] {
         let found = searched(&evidence, &dump_with(&first.root, at), 0);
-        assert_eq!(found.found(), (1, 0, 0));
+        assert_eq!(found.found(), (1, 0, 0, 0));
         assert!(found.roots[0].matches(&first.root));
         let found = searched(&evidence, &dump_with(world.key(SUBJECT), at), 0);
-        assert_eq!(found.found(), (0, 0, 1));
+        assert_eq!(found.found(), (0, 0, 0, 1));
     }
     let found = searched(&evidence, &dump_with(&fresh(), 5), 0);
-    assert_eq!(found.found(), (0, 0, 0));
+    assert_eq!(found.found(), (0, 0, 0, 0));
     assert_eq!(found.tried.windows, 4_096 - 31);
     assert!(found.tried.candidates > 3_000 && found.tried.page_trials == 0);
 
@@ -147,23 +147,56 @@ fn a_root_and_a_record_key_are_found_at_any_byte_of_a_memory() {
 }
 
 #[test]
+fn parts_of_a_root_in_a_memory_are_found_and_make_it_when_all_are_there() {
+    let (world, first) = World::new();
+    let mut evidence = world.evidence(&[]);
+    // Three parts whose sum is the root.
+    let (one, other) = (fresh(), fresh());
+    let mut last = *first.root.expose();
+    for (byte, (one, other)) in last.iter_mut().zip(one.expose().iter().zip(other.expose())) {
+        *byte ^= one ^ other;
+    }
+    let parts = [one, other, SecretKey::from_bytes(&last)];
+    let made = MadeRoot {
+        root_commit: root_commitment(&first.root),
+        sub_keys: parts.iter().map(sub_key_commitment).collect(),
+        kept: Vec::new(),
+    };
+    evidence.take_made_root(&made, Some(0));
+    let dumps = parts.each_ref().map(|part| dump_with(part, 77));
+    let two = searched(&evidence, &dumps[..2].concat(), 0);
+    assert_eq!(two.found(), (0, 2, 0, 0));
+    assert!(
+        Report::of(&evidence, &two, true)
+            .expect("an attack")
+            .texts
+            .is_empty()
+    );
+    let all = searched(&evidence, &dumps.concat(), 0);
+    assert_eq!(all.found(), (0, 3, 0, 0));
+    let report = Report::of(&evidence, &all, true).expect("an attack");
+    assert_eq!(report.roots[0].from, "shares");
+    assert!(texts(&report).contains(&SECRET));
+}
+
+#[test]
 fn a_pages_key_is_found_where_programs_keep_values_and_gives_what_it_opens() {
     let (mut world, first) = World::new();
     let second = world.epoch(1, &[SUBJECT]);
     let evidence = world.evidence(&[&first, &second]);
     let found = searched(&evidence, &dump_with(&first.leaf_key, 800), TRIALS);
-    assert_eq!(found.found(), (0, 1, 0));
+    assert_eq!(found.found(), (0, 0, 1, 0));
     let report = Report::of(&evidence, &found, true).expect("an attack");
     assert_eq!(report.keys["unknown"].read, 1);
 
     // What the root gives to seal the top page with is kept by a node in the root's place.
     let derived = SecretKey::derive("eunoe v1 page", first.root.expose());
     let found = searched(&evidence, &dump_with(&derived, 80), TRIALS);
-    assert_eq!(found.found(), (0, 1, 0));
+    assert_eq!(found.found(), (0, 0, 1, 0));
     let report = Report::of(&evidence, &found, true).expect("an attack");
     assert!(texts(&report).contains(&SECRET));
 
     let bounded = searched(&evidence, &dump_with(&first.leaf_key, 800), 10);
-    assert_eq!(bounded.found(), (0, 0, 0));
+    assert_eq!(bounded.found(), (0, 0, 0, 0));
     assert!(bounded.tried.page_trials <= 2 * 10 && bounded.tried.page_trials_left_out > 0);
 }

@@ -41,7 +41,7 @@ pub fn root_commitment(root: &SecretKey) -> Commitment {
 }
 
 /// A part of a shared root: a false one names who gave it (erasure.md R16).
-pub(crate) fn sub_key_commitment(sub_key: &SecretKey) -> Commitment {
+pub fn sub_key_commitment(sub_key: &SecretKey) -> Commitment {
     sha256(&[b"eunoe/sub-key-commit/v1\0", sub_key.expose()])
 }
 

@@ -28,7 +28,7 @@ mod sharing;
 mod tree;
 
 pub use aad::{Context, ConversationRowAad, MessageAad};
-pub use commitment::{Commitment, key_commitment, root_commitment, subject_commitment};
+pub use commitment::{Commitment, key_commitment, root_commitment, sub_key_commitment, subject_commitment};
 pub use content_key::ContentKey;
 pub use entropy::{Entropy, EntropyError, OsEntropy, PooledEntropy};
 pub use envelope::{ENVELOPE_OVERHEAD, open, seal, seal_into};

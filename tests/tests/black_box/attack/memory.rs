@@ -34,7 +34,7 @@ async fn e27_no_memory_has_a_key_of_what_was_erased_and_the_search_finds_keys_th
 
     // The control: with no vault at all, a memory of a node that serves reads everything.
     let report = attack(&[&before], &[], &serving[..1]);
-    assert!(report.memory_keys.2 > 0, "no record key is found in memory");
+    assert!(report.memory_keys.3 > 0, "no record key is found in memory");
     assert_tally(&report, "active", 2, true);
     assert!(is_read(&report, "anna"));
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::erasure::MESSAGES;
 
-/// Vaults of three that make a root together.
+/// Vaults that make a root together.
 const VAULTS_OF_A_ROOT: usize = 2;
 /// What is tried on pages that nothing else opens, at most.
 const PAGE_TRIALS: u64 = 200_000_000;
