@@ -143,11 +143,10 @@ impl ErasureRow {
 
     /// What it waits for while it has fenced keys, once it is fenced.
     pub(super) fn stage(&self) -> Stage {
-        match self.state {
-            ErasureState::Cancelling { .. } => Stage::Returning,
-            _ if self.hold_s > 0 => Stage::Held,
-            _ => Stage::Due,
+        if matches!(self.state, ErasureState::Cancelling { .. }) {
+            return Stage::Returning;
         }
+        if self.hold_s > 0 { Stage::Held } else { Stage::Due }
     }
 
     /// Where it is listed while it has fenced keys.

@@ -20,6 +20,8 @@ pub(super) fn due(
     learn_holds(view, waiting, now)?;
     let mut candidates = control::under_way(view, Stage::Due, None, limits::EPOCH_ERASURES_MAX)?;
     candidates.extend(waiting.let_go(now.1, limits::EPOCH_ERASURES_MAX));
+    // Those that were held are older: they would wait for ever behind a stream of others.
+    candidates.sort_unstable();
     waiting.look(now.1, candidates.iter().map(|(fence, _)| *fence));
     let (mut is_due, mut keys) = (false, Vec::new());
     for (fence, id) in candidates {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, KeyState, RootRow};
+use eunoe_core::control::{self, RootRow, Stage};
 use eunoe_raft::GroupStatus;
 use eunoe_store::{LogStats, SegmentLog};
 use eunoe_types::{Fault, GroupId, TimeMs};
@@ -128,6 +128,7 @@ fn of_control(
     });
 }
 
+<<<<<<< HEAD
 fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
     match control::epoch(view)? {
         Some(epoch) => control::current_root(view, &epoch),
@@ -136,12 +137,11 @@ fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
 }
 
 /// When the oldest fence was, of those whose keys the current root still leads to.
+=======
+/// When the oldest fence was, of those without a hold whose keys the current root still leads to.
+>>>>>>> cancel
 fn oldest_fence(view: &dyn StateView) -> Result<Option<TimeMs>, Fault> {
-    let Some(first) = control::fenced(view, None, 1)?.pop() else {
-        return Ok(None);
-    };
-    let Some(KeyState::Fenced { erasure, .. }) = control::key_state(view, &first.kid)?.map(|row| row.state)
-    else {
+    let Some((_, erasure)) = control::under_way(view, Stage::Due, None, 1)?.pop() else {
         return Ok(None);
     };
     Ok(control::erasure(view, &erasure)?.map(|row| row.fenced.0))

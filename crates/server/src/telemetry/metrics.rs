@@ -109,7 +109,7 @@ metrics! {
         UNSEALED = ("eunoe_unsealed", Kind::Gauge, "1", [], "1 if the node has the root, 0 if it is sealed");
         EPOCH = ("eunoe_root_epoch", Kind::Gauge, "1", [], "Epoch of the root that the node has");
         LEASE_LEFT = ("eunoe_key_lease_left_seconds", Kind::Gauge, "s", [], "How long the node may use its keys without hearing from the cluster again");
-        OLDEST_FENCE = ("eunoe_oldest_fence_age_seconds", Kind::Gauge, "s", [], "Age of the oldest fence whose keys the current root still leads to; 0 without one");
+        OLDEST_FENCE = ("eunoe_oldest_fence_age_seconds", Kind::Gauge, "s", [], "Age of the oldest fence without a hold whose keys the current root still leads to; 0 without one");
         OLDEST_ROOT = ("eunoe_oldest_held_root_epoch", Kind::Gauge, "1", ["node"], "Oldest epoch whose root a node may still hold, or a share of it, as far as it has said");
         SHARE_KEPT = ("eunoe_root_share_kept", Kind::Gauge, "1", [], "1 if the node's vault has a share of the current root");
         ROOT_THRESHOLD = ("eunoe_root_threshold", Kind::Gauge, "1", [], "Shares that it takes to have the current root after all nodes have stopped; with fewer left, all data is lost");

@@ -173,11 +173,11 @@ impl ErasureService for Erasures {
         let request = request.into_inner();
         assert_eq!(request.tenant, "acme");
         let known = self.0.find(&request.erasure_id)?;
-        let erasure = match known.state() {
-            ErasureState::Cancelled => known,
-            ErasureState::Fenced => cancelled(&known),
-            _ => return Err(Status::failed_precondition("")),
-        };
+        let state = known.state();
+        if state >= ErasureState::Rekeyed && state != ErasureState::Cancelled {
+            return Err(Status::failed_precondition(""));
+        }
+        let erasure = cancelled(&known);
         self.0.replace(erasure.clone());
         match self.0.lost.lock().unwrap().pop_front() {
             Some(status) => Err(status),

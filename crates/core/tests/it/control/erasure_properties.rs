@@ -166,10 +166,8 @@ proptest! {
                 let fenced = |row: &&KeyStateRow| matches!(row.state, KeyState::Fenced { erasure, .. } if erasure == id);
                 let left = all.values().filter(fenced).count() as u64;
                 let open = expanding.iter().filter(|key| key.starts_with(&id.0)).count() as u64;
-                let came_back_at_once = match command {
-                    Command::CancelErasure(cancel) if cancel.id == id => row.keys,
-                    _ => 0,
-                };
+                let is_cancel = matches!(command, Command::CancelErasure(cancel) if cancel.id == id);
+                let came_back_at_once = if is_cancel { row.keys } else { 0 };
                 let of_it = taken.iter().filter(|(by, _)| *by == id).count() as u64;
                 prop_assert_eq!(row.keys, of_it.max(came_back_at_once));
                 prop_assert_eq!((row.left, row.expanding), (left, open));
