@@ -65,11 +65,19 @@ pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
     of_node(shared, &metrics::KEYS, |shared, observed| {
         observed.set(shared.keyring.arena().used() as f64, &[]);
     });
+    observe_log(log);
+    observe_groups(shared);
+}
+
+fn observe_log(log: &SegmentLog) {
     of_log(log, &metrics::LOG_SYNCS, |log| log.syncs as f64);
     of_log(log, &metrics::LOG_BATCHES, |log| log.batches as f64);
     of_log(log, &metrics::LOG_RECORDS, |log| log.records as f64);
     of_log(log, &metrics::LOG_BYTES, |log| log.bytes as f64);
     of_log(log, &metrics::LOG_STALLED, |log| log.stalled_us as f64 / 1e6);
+}
+
+fn observe_groups(shared: &Arc<Shared>) {
     of_groups(shared, &metrics::GROUP_LEADER, |group| {
         Some(u64::from(group.leadership.is_leader))
     });
@@ -128,7 +136,6 @@ fn of_control(
     });
 }
 
-<<<<<<< HEAD
 fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
     match control::epoch(view)? {
         Some(epoch) => control::current_root(view, &epoch),
@@ -136,10 +143,7 @@ fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
     }
 }
 
-/// When the oldest fence was, of those whose keys the current root still leads to.
-=======
 /// When the oldest fence was, of those without a hold whose keys the current root still leads to.
->>>>>>> cancel
 fn oldest_fence(view: &dyn StateView) -> Result<Option<TimeMs>, Fault> {
     let Some((_, erasure)) = control::under_way(view, Stage::Due, None, 1)?.pop() else {
         return Ok(None);

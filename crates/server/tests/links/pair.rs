@@ -9,12 +9,13 @@ use eunoe_core::placement::Policy;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GrantedLease, GrantedRoot, GroupChange, GrpcTransport, PeerCalls as _, PeerClient,
+    ChangeOutcome, GivenRoot, GrantedLease, GroupChange, GrpcTransport, PeerCalls as _, PeerClient,
     PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
 };
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
+use eunoe_vault::Slot;
 use futures::channel::mpsc;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,6 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::support::{Authority, Node};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// The only root that there is.
+pub(crate) const SLOT: Slot = Slot { epoch: 6, attempt: 2 };
 
 /// A snapshot that arrived whole, or what cut it.
 pub(crate) type Received = Result<Vec<u8>, io::ErrorKind>;
@@ -104,29 +107,32 @@ impl PeerHandler for Handler {
         }
     }
 
-    async fn grant_root(&self, from: NodeId, boot_id: BootId) -> Result<GrantedRoot, RefusedGrant> {
+    async fn release_share(
+        &self,
+        from: NodeId,
+        slot: Slot,
+        boot_id: BootId,
+    ) -> Result<SecretBytes, RefusedGrant> {
         match boot_id.0[0] {
             1 => Err(RefusedGrant::Sealed),
             2 => Err(RefusedGrant::NotAdmitted),
             3 => Err(RefusedGrant::NotRecorded),
-            _ => Ok(GrantedRoot {
-                epoch: 5,
-                attempt: from.0,
-                root: SecretBytes::new(vec![7; 34]),
-            }),
+            _ => {
+                assert_eq!((from, slot), (NodeId(2), SLOT));
+                Ok(SecretBytes::new(vec![7; 69]))
+            }
         }
     }
 
-    async fn install_root(&self, from: NodeId, next: GrantedRoot) -> Result<(), RefusedGrant> {
-        match next.attempt {
-            1 => Err(RefusedGrant::NotAdmitted),
-            _ => {
-                assert_eq!(
-                    (from, next.epoch, next.root.expose()),
-                    (NodeId(2), 6, &[7; 34][..])
-                );
+    async fn install_root(&self, from: NodeId, given: GivenRoot) -> Result<(), RefusedGrant> {
+        let bytes = |secret: &Option<SecretBytes>| secret.as_ref().map(|secret| secret.expose().to_vec());
+        let got = (from, given.slot, bytes(&given.root), bytes(&given.share));
+        match got {
+            (NodeId(2), SLOT, Some(root), Some(share)) if (root[..] == [7; 34]) && (share[..] == [8; 69]) => {
                 Ok(())
             }
+            (NodeId(2), SLOT, None, Some(share)) if share[..] == [9; 69] => Ok(()),
+            _ => Err(RefusedGrant::NotAdmitted),
         }
     }
 
@@ -171,6 +177,7 @@ pub(crate) fn state() -> PeerState {
         started: true,
         boot: BootId([9; 16]),
         lease_left_ms: 4_000,
+        share_kept: true,
     }
 }
 

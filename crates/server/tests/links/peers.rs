@@ -7,13 +7,12 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{Channel, PeerTransport as _, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GrantError, GroupChange, PeerCalls as _, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantError, GroupChange, PeerCalls as _, ProposeOutcome, RefusedGrant,
 };
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
-use eunoe_vault::Slot;
 use futures::stream::{self, StreamExt as _};
 
-use crate::pair::{Pair, SOON, state};
+use crate::pair::{Pair, SLOT, SOON, state};
 
 #[tokio::test]
 async fn a_proposal_gets_its_outcome() {
@@ -91,44 +90,51 @@ async fn changes_and_their_outcomes_cross_the_link() {
 }
 
 #[tokio::test]
-async fn a_root_is_granted_or_refused_with_the_reason() {
+async fn a_share_is_released_or_refused_with_the_reason() {
     let pair = Pair::new().await;
-    let granted = pair
-        .client
-        .grant_root(pair.server.id, BootId([0; 16]))
-        .await
-        .unwrap();
-    assert_eq!((granted.epoch, granted.attempt), (5, 2));
-    assert_eq!(granted.root.expose(), [7; 34]);
+    let ask = async |node, boot: u8| {
+        let boot = BootId([boot; 16]);
+        pair.client.release_share(node, SLOT, boot, SOON).await
+    };
+    let share = ask(pair.server.id, 0).await.unwrap();
+    assert_eq!(share.expose(), [7; 69]);
     for (first, refused) in [
         (1, RefusedGrant::Sealed),
         (2, RefusedGrant::NotAdmitted),
         (3, RefusedGrant::NotRecorded),
     ] {
-        let error = pair
-            .client
-            .grant_root(pair.server.id, BootId([first; 16]))
-            .await
-            .unwrap_err();
+        let error = ask(pair.server.id, first).await.unwrap_err();
         assert_eq!(error, GrantError::Refused(refused));
     }
-    let nobody = pair
-        .client
-        .grant_root(NodeId(8), BootId([0; 16]))
-        .await
-        .unwrap_err();
+    let nobody = ask(NodeId(8), 0).await.unwrap_err();
     assert_eq!(nobody, GrantError::Transport(TransportError::Refused));
 }
 
 #[tokio::test]
 async fn roots_leases_and_positions_cross_the_link() {
     let pair = Pair::new().await;
-    let (to, root) = (pair.server.id, SecretBytes::new(vec![7; 34]));
-    let client = &pair.client;
-    let slot = |attempt| Slot { epoch: 6, attempt };
-    assert!(client.install_root(to, slot(2), &root).await.is_ok());
-    // A refusal is no answer that a root is kept.
-    assert!(client.install_root(to, slot(1), &root).await.is_err());
+    let (to, client) = (pair.server.id, &pair.client);
+    let given = |root: Option<Vec<u8>>, share: Option<Vec<u8>>| GivenRoot {
+        slot: SLOT,
+        root: root.map(SecretBytes::new),
+        share: share.map(SecretBytes::new),
+    };
+    let both = given(Some(vec![7; 34]), Some(vec![8; 69]));
+    assert!(client.install_root(to, both).await.is_ok());
+    // The first share of a realm comes without its root.
+    assert!(
+        client
+            .install_root(to, given(None, Some(vec![9; 69])))
+            .await
+            .is_ok()
+    );
+    // A refusal is no answer that a share is kept.
+    assert!(
+        client
+            .install_root(to, given(Some(vec![7; 34]), None))
+            .await
+            .is_err()
+    );
     let lease = client.renew_lease(to, SOON).await.expect("it is granted");
     assert_eq!((lease.ttl_ms, lease.control_index), (5_000, 77));
     assert!(client.await_applied(to, 77, SOON).await.is_ok());
