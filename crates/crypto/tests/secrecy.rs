@@ -72,7 +72,7 @@ fn debug_hides_keys_records_and_names() {
         format!("{:?}", dealt.root()),
         format!("{dealt:?}"),
         format!("{share:?}"),
-        format!("{:?}", root.encode()),
+        format!("{:?}", share.encode()),
         format!("{children:?}"),
         format!("{meta:?}"),
         format!("{opened:?}"),

@@ -168,13 +168,14 @@ impl World {
             parent: None,
             commit: [0; 32],
             key_commit: key_commitment(key),
+            epoch: 0,
+            returns: 0,
             rows: vec![NewRow {
                 tree: page.tree.tag(),
                 page: page.index,
                 generation: 0,
                 tag: tag.0,
                 sealed,
-                replaces: None,
             }],
         });
         let create = Command::CreateKeys {
