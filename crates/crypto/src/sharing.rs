@@ -270,8 +270,9 @@ impl Rebuilding {
         if !given.all(|((_, commitment), key)| sub_key_commitment(key) == *commitment) {
             return Err(ShareError::False);
         }
-        for ((place, _), key) in places.into_iter().zip(share.sub_keys) {
-            self.sub_keys[place] = Some(key);
+        // Copied, and wiped where they were: what is moved out of a vector stays behind in its memory.
+        for ((place, _), key) in places.into_iter().zip(&share.sub_keys) {
+            self.sub_keys[place] = Some(key.duplicate());
         }
         Ok(())
     }

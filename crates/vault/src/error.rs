@@ -79,6 +79,15 @@ pub enum VaultError {
         /// Verb and object.
         what: &'static str,
     },
+    /// The server of the keys was not reached.
+    #[error("{what}: the server was not reached")]
+    Unreachable {
+        /// Verb and object.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A key was deleted and is there still.
     #[error("the key of slot {}.{} outlived its deletion", .0.epoch, .0.attempt)]
     Undeleted(Slot),
@@ -97,6 +106,16 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// Whether the same may succeed later although nobody changed anything: who keeps the keys is away or busy. All others
+    /// say that something is wrong here.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
+    }
+
     /// For `map_err`: names what failed.
     pub(crate) fn io<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Io {

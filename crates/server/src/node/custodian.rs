@@ -12,7 +12,7 @@ use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
 use eunoe_types::GroupId;
 use eunoe_types::sabotage::{self, Sabotage};
-use eunoe_vault::Slot;
+use eunoe_vault::{Destroyed, Slot};
 use tokio::time::Instant;
 
 use super::{NodeError, Shared};
@@ -138,10 +138,16 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
         if let Some(epoch) = epoch
             && (done.as_ref() != Some(&needs(&epoch)) || Instant::now() >= look_again)
         {
-            let is_said = forget(&shared, &epoch).await? && attest(&shared, &epoch).await?;
+            let left = forget(&shared, &epoch).await?;
+            let is_said = left == Left::Nothing && attest(&shared, &epoch).await?;
             done = is_said.then(|| needs(&epoch));
             if !is_said {
-                tokio::time::sleep(DRAIN_PAUSE).await;
+                let pause = if left == Left::InVault {
+                    INTERVAL
+                } else {
+                    DRAIN_PAUSE
+                };
+                tokio::time::sleep(pause).await;
                 continue;
             }
         }
@@ -164,9 +170,20 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
     )
 }
 
-/// Destroys the shares that are not needed; says whether this node holds none before the current one any more, and can have
-/// none: from the moment when it is clear that none is on its way, nothing but what the vault lists is left of them.
-async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
+/// What this node may still have of roots before the current one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing, and nothing can come.
+    Nothing,
+    /// Work under way holds keys.
+    InMemory,
+    /// The vault deletes later, or does not answer now.
+    InVault,
+}
+
+/// Destroys the shares that are not needed, and says what is left: from the moment when it is clear that no root is on its
+/// way, nothing but what the vault lists.
+async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<Left, NodeError> {
     if sabotage::is(Sabotage::WordBeforeDeed) && attest(shared, epoch).await? {
         tokio::time::sleep(INTERVAL).await;
     }
@@ -177,8 +194,7 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
     let looked = shared.blocking(move || {
         let mut destroyed = Vec::new();
         for slot in vault.list()? {
-            if !is_needed(slot, &now, current) {
-                vault.destroy(slot)?;
+            if !is_needed(slot, &now, current) && vault.destroy(slot)? == Destroyed::Now {
                 destroyed.push(slot);
             }
         }
@@ -187,7 +203,14 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
         let is_clean = left.iter().all(|slot| is_needed(*slot, &now, current));
         Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean, left.contains(&current)))
     });
-    let (destroyed, is_clean, share_kept) = looked.await??;
+    let (destroyed, is_clean, share_kept) = match looked.await? {
+        Ok(looked) => looked,
+        Err(error) if error.is_passing() => {
+            tracing::warn!(%error, "the vault does not answer; it is asked again");
+            return Ok(Left::InVault);
+        }
+        Err(error) => return Err(error.into()),
+    };
     shared.set_keeps_share(share_kept);
     if !destroyed.is_empty() {
         tracing::info!(
@@ -198,7 +221,11 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
     for slot in destroyed {
         report_return(shared, slot).await?;
     }
-    Ok(is_clean && is_drained)
+    Ok(match (is_clean, is_drained) {
+        (true, true) => Left::Nothing,
+        (true, false) => Left::InMemory,
+        (false, _) => Left::InVault,
+    })
 }
 
 /// Says in the log that a share was in the vault of which this node had said that it is destroyed: somebody put the vault

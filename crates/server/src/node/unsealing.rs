@@ -132,7 +132,12 @@ async fn own_share(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretByte
     let vault = Arc::clone(&shared.vault);
     match shared.blocking(move || vault.get(slot)).await? {
         Ok(share) => Ok(Some(share)),
-        Err(VaultError::NotFound(_)) => Ok(None),
+        // A dead one is as good as none: the others' shares may be enough, and then there is a new one.
+        Err(VaultError::NotFound(_) | VaultError::Dead(_)) => Ok(None),
+        Err(error) if error.is_passing() => {
+            tracing::warn!(%error, "the vault does not answer");
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }

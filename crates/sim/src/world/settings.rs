@@ -16,7 +16,7 @@ use tracing::level_filters::LevelFilter;
 /// Data groups of a world.
 pub(super) const DATA_GROUPS: u32 = 2;
 /// How long keys may be used without hearing from the cluster, in s: the shortest that a configuration may say.
-pub(super) const LEASE_S: u32 = 5;
+pub(super) const LEASE_S: u32 = 3;
 /// How long an erasure that is not urgent waits for an epoch, in s.
 const EPOCH_PERIOD_S: u32 = 3;
 

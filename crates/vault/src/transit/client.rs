@@ -180,7 +180,10 @@ fn failed(what: &'static str, error: ureq::Error) -> VaultError {
     if matches!(error, ureq::Error::Timeout(_)) {
         return VaultError::TimedOut { what };
     }
-    VaultError::io(what)(error.into_io())
+    VaultError::Unreachable {
+        what,
+        source: error.into_io(),
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, VaultError> {

@@ -201,14 +201,17 @@ fn nothing_is_called_destroyed_that_the_server_did_not_delete() {
     server.ask("PUT", "sys/seal", &Value::Null);
     assert_eq!(status(vault.destroy(slot(1))), 503);
     server.kill();
-    assert!(matches!(vault.destroy(slot(1)), Err(VaultError::Io { .. })));
-    assert!(matches!(vault.list(), Err(VaultError::Io { .. })));
+    assert!(matches!(
+        vault.destroy(slot(1)),
+        Err(VaultError::Unreachable { .. })
+    ));
+    assert!(matches!(vault.list(), Err(VaultError::Unreachable { .. })));
     drop(vault);
     // A node may start before its server, but a new one's vault is made only where keys can be.
     let vault = open(&server, "vault").expect("opens");
-    assert!(matches!(vault.get(slot(1)), Err(VaultError::Io { .. })));
+    assert!(matches!(vault.get(slot(1)), Err(VaultError::Unreachable { .. })));
     let created = try_create(&server.path("other"), &server.options());
-    assert!(matches!(created, Err(VaultError::Io { .. })));
+    assert!(matches!(created, Err(VaultError::Unreachable { .. })));
     assert!(!server.path("other").exists());
 }
 
@@ -232,7 +235,7 @@ fn the_servers_certificate_must_be_of_the_authority() {
     let other = OpenBao::start_with_tls();
     options.ca_file = Some(other.ca_file());
     let refused = try_create(&server.path("other"), &options);
-    assert!(matches!(refused, Err(VaultError::Io { .. })));
+    assert!(matches!(refused, Err(VaultError::Unreachable { .. })));
     for content in ["", "-----BEGIN CERTIFICATE-----", "no PEM"] {
         fs::write(server.path("ca"), content).expect("writes");
         options.ca_file = Some(server.path("ca"));
@@ -304,7 +307,7 @@ fn answers_that_are_none_are_errors() {
         Vec::new(),
     ] {
         let error = answered_with(answer);
-        assert!(matches!(error, VaultError::Io { .. }), "{error}");
+        assert!(matches!(error, VaultError::Unreachable { .. }), "{error}");
     }
 }
 

@@ -267,7 +267,7 @@ fn rows_of_the_table_are_read() {
     assert_eq!(control::page_generation(&rows, 2, 300).expect("decodes"), 2);
     let row = control::leaf_row(&rows, 2, 300, &[0x83; 16]).expect("reads");
     assert_eq!(row.as_deref(), Some(&b"record, anew"[..]));
-    assert_eq!(control::event_count(&rows).expect("decodes"), 19);
+    assert_eq!(control::event_count(&rows).expect("decodes"), 22);
 }
 
 #[test]
