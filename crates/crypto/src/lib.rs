@@ -15,6 +15,7 @@ mod envelope;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod handover;
 mod hash;
 mod key_ref;
 mod locator;
@@ -33,6 +34,7 @@ pub use content_key::ContentKey;
 pub use entropy::{Entropy, EntropyError, OsEntropy, PooledEntropy};
 pub use envelope::{ENVELOPE_OVERHEAD, open, seal, seal_into};
 pub use error::{KeyError, OpenError, SealError};
+pub use handover::HandOver;
 pub use key_ref::{KeyKind, KeyRef, KeyRefs, KeyRefsError};
 pub use locator::{IndexKind, Locator, LocatorKey};
 pub use lookup::LookupKey;

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use eunoe_crypto::SecretBytes;
+use bytes::Bytes;
+use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::{
-    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GroupMember, InstallRootRequest, PingRequest,
-    PingResponse, ProposeRequest, RelayTypingRequest, ReleaseShareRequest, RenewLeaseRequest, RetireRequest,
-    change_group_request::Change, propose_response::Outcome,
+    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GroupMember, InstallRootRequest,
+    OpenHandOverRequest, PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, ReleaseShareRequest,
+    RenewLeaseRequest, RetireRequest, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
 use tonic::{Code, Request, Status};
-use zeroize::Zeroize as _;
 
 use super::links::{Lane, Link};
 use super::transport::within;
@@ -116,14 +115,19 @@ impl PeerCalls for PeerClient {
         timeout: Duration,
     ) -> Result<SecretBytes, GrantError> {
         let mut link = self.link(from)?;
+        let hand_over = HandOver::begin().map_err(|_| TransportError::Refused)?;
         let message = ReleaseShareRequest {
             epoch: slot.epoch,
             attempt: slot.attempt,
             boot_id: Bytes::copy_from_slice(boot_id.as_bytes()),
+            public_key: Bytes::copy_from_slice(&hand_over.public()),
         };
         let call = link.client.release_share(timed(message, timeout));
         match tokio::time::timeout(timeout, call).await {
-            Ok(Ok(response)) => Ok(take_secret(response.into_inner().share)),
+            Ok(Ok(response)) => {
+                let share = hand_over.open(&response.into_inner().share);
+                Ok(share.map_err(|_| TransportError::Broken)?)
+            }
             Ok(Err(status)) => match status::refused_grant(&status) {
                 Some(refused) if !status::was_never_sent(&status) => Err(refused.into()),
                 Some(_) | None => Err(status::transport_error(&status).into()),
@@ -134,17 +138,17 @@ impl PeerCalls for PeerClient {
 
     async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError> {
         let mut link = self.link(to)?;
-        // The buffers are wiped when the last reference to them goes.
-        let secret = |secret: Option<SecretBytes>| {
-            secret.map_or_else(Bytes::new, |secret| {
-                Bytes::from_owner(super::outcome::Wiped(secret))
-            })
-        };
+        let opened = within(
+            PING_TIMEOUT,
+            link.client
+                .open_hand_over(timed(OpenHandOverRequest {}, PING_TIMEOUT)),
+        );
+        let keys = opened.await?.into_inner();
         let message = InstallRootRequest {
             epoch: given.slot.epoch,
             attempt: given.slot.attempt,
-            root: secret(given.root),
-            share: secret(given.share),
+            root: sealed_to(&keys.root_key, given.root)?,
+            share: sealed_to(&keys.share_key, given.share)?,
         };
         within(
             INSTALL_TIMEOUT,
@@ -280,16 +284,12 @@ fn wire_change(change: GroupChange) -> Change {
     }
 }
 
-/// Moves a secret out of the buffer that it was received in, and wipes that. gRPC, HTTP/2 and TLS have had it
-/// in buffers of their own, which are freed as they are.
-pub(super) fn take_secret(received: Bytes) -> SecretBytes {
-    let secret = SecretBytes::from(&received[..]);
-    if let Ok(mut buffer) = received.try_into_mut() {
-        wipe(&mut buffer);
-    }
-    secret
-}
-
-fn wipe(buffer: &mut BytesMut) {
-    buffer.as_mut().zeroize();
+/// A secret, if there is one, sealed to a key of the other side.
+fn sealed_to(public: &Bytes, secret: Option<SecretBytes>) -> Result<Bytes, TransportError> {
+    let Some(secret) = secret else {
+        return Ok(Bytes::new());
+    };
+    let public = public[..].try_into().map_err(|_| TransportError::Broken)?;
+    let sealed = HandOver::seal_to(public, &secret).map_err(|_| TransportError::Broken)?;
+    Ok(sealed.into())
 }

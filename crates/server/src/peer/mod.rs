@@ -6,6 +6,7 @@ mod calls;
 mod client;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod hand_overs;
 mod handler;
 mod links;
 mod outcome;

@@ -150,12 +150,3 @@ pub struct PeerState {
     /// Whether its vault has a share of the current root.
     pub share_kept: bool,
 }
-
-/// A secret as a buffer of gRPC's: wiped when the last reference to it goes.
-pub(super) struct Wiped(pub(super) SecretBytes);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        self.0.expose()
-    }
-}

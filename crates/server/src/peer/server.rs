@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
     AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, DrainRequest,
-    DrainResponse, InstallRootRequest, InstallRootResponse, PingRequest, PingResponse, ProposeRequest,
+    DrainResponse, InstallRootRequest, InstallRootResponse, OpenHandOverRequest, OpenHandOverResponse, PingRequest, PingResponse, ProposeRequest,
     ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest, RaftCallResponse,
     RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse, ReleaseShareRequest,
     ReleaseShareResponse, RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse,
@@ -22,6 +23,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::hand_overs::HandOvers;
 use super::{
     ChangeOutcome, GivenRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
 };
@@ -74,6 +76,7 @@ pub struct PeerServer<R, H> {
     raft: Arc<R>,
     handler: Arc<H>,
     directory: PeerDirectory,
+    hand_overs: HandOvers,
 }
 
 /// [`PeerServer`] as tonic serves it.
@@ -103,6 +106,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerServer<R, H> {
             raft: Arc::new(raft),
             handler,
             directory,
+            hand_overs: HandOvers::default(),
         })
         .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
@@ -224,15 +228,37 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             epoch,
             attempt,
             boot_id,
+            public_key,
         } = request.into_inner();
+        let public = public_key[..].try_into();
+        let public = public.map_err(|_| Status::invalid_argument("a public key is 32 bytes"))?;
         let slot = Slot { epoch, attempt };
         let released = self
             .handler
             .release_share(from, slot, self::boot_id(&boot_id)?)
             .await;
-        // The buffer is wiped when the last reference to it goes.
-        let share = Bytes::from_owner(super::outcome::Wiped(released.map_err(status::of_grant)?));
-        Ok(Response::new(ReleaseShareResponse { share }))
+        let share = HandOver::seal_to(public, &released.map_err(status::of_grant)?);
+        let share = share.map_err(|_| Status::invalid_argument("nothing is sealed to this public key"))?;
+        Ok(Response::new(ReleaseShareResponse { share: share.into() }))
+    }
+
+    async fn open_hand_over(
+        &self,
+        request: Request<OpenHandOverRequest>,
+    ) -> Result<Response<OpenHandOverResponse>, Status> {
+        let from = identity(&request)?.node;
+        let failed = |_| Status::internal("no randomness");
+        let keys = (
+            HandOver::begin().map_err(failed)?,
+            HandOver::begin().map_err(failed)?,
+        );
+        let copy = |key: &HandOver| Bytes::copy_from_slice(&key.public());
+        let response = OpenHandOverResponse {
+            root_key: copy(&keys.0),
+            share_key: copy(&keys.1),
+        };
+        self.hand_overs.open(from, keys);
+        Ok(Response::new(response))
     }
 
     async fn install_root(
@@ -246,11 +272,12 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             root,
             share,
         } = request.into_inner();
-        let secret = |secret: Bytes| (!secret.is_empty()).then(|| super::client::take_secret(secret));
+        let keys = self.hand_overs.take(from);
+        let (for_root, for_share) = keys.ok_or_else(|| Status::aborted("no hand-over was opened"))?;
         let given = GivenRoot {
             slot: Slot { epoch, attempt },
-            root: secret(root),
-            share: secret(share),
+            root: opened(for_root, &root)?,
+            share: opened(for_share, &share)?,
         };
         let installed = self.handler.install_root(from, given).await;
         installed.map_err(status::of_grant)?;
@@ -331,6 +358,17 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             share_kept: state.share_kept,
         }))
     }
+}
+
+/// What is in an install, if it has it.
+fn opened(key: HandOver, sealed: &Bytes) -> Result<Option<SecretBytes>, Status> {
+    if sealed.is_empty() {
+        return Ok(None);
+    }
+    let opened = key.open(sealed);
+    let opened =
+        opened.map_err(|_| Status::invalid_argument("what is handed over is sealed to another key"))?;
+    Ok(Some(opened))
 }
 
 /// The chunks of a snapshot. They end without an error only if the sender said so, and was admitted until then.
