@@ -15,6 +15,9 @@ pub enum KeyringError {
     /// The state is of another epoch than the root: the node is about to change over.
     #[error("the root key is of another epoch than the state")]
     StaleRoot,
+    /// The state does not have a key yet that something stored is sealed under: it is older than what was read.
+    #[error("the state is older than what was read")]
+    Behind,
     /// The root key is not the one that the control group names.
     #[error("the root key is not the one of the current epoch")]
     WrongRoot,

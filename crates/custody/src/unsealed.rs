@@ -314,7 +314,12 @@ impl Unsealed {
         Ok(Some(held))
     }
 
-    /// The content key of these refs; none when one of them does not exist, is fenced or is erased.
+    /// The content key of these refs, which something stored names; none when one of them is fenced or erased.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError::Behind`] if the control group's state here does not know one of them yet: what names it was read from
+    /// a data group that is ahead.
     pub fn content_key(
         &self,
         view: &dyn StateView,
@@ -330,6 +335,10 @@ impl Unsealed {
         for key_ref in refs.as_slice() {
             match self.key(view, key_ref.kid)? {
                 Some(key) => held.push((*key_ref, key)),
+                // A key is there before anything that is sealed under it, and its state for ever after.
+                None if control::key_state(view, &key_ref.kid)?.is_none() => {
+                    return Err(KeyringError::Behind);
+                }
                 None => return Ok(None),
             }
         }

@@ -128,6 +128,10 @@ impl From<KeyringError> for ApiError {
                 "NODE_SEALED",
                 "this node holds no keys that it may use now; ask another one",
             ),
+            KeyringError::Behind => Self::unavailable(
+                "NODE_BEHIND",
+                "this node is about to learn of a key that it needs for that; ask again",
+            ),
             KeyringError::NameTaken => Self::precondition(
                 "ERASURE_UNDER_WAY",
                 "the name was erased and used again too often; it is free once an erasure of it is REKEYED",

@@ -63,7 +63,10 @@ impl From<Fault> for Failed {
 impl From<KeyringError> for Failed {
     fn from(error: KeyringError) -> Self {
         match error {
-            KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot => Self::Sealed,
+            KeyringError::Sealed
+            | KeyringError::LeaseOver
+            | KeyringError::StaleRoot
+            | KeyringError::Behind => Self::Sealed,
             KeyringError::WrongRoot
             | KeyringError::NameTaken
             | KeyringError::Key(_)

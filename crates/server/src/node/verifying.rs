@@ -92,7 +92,7 @@ async fn look(shared: &Arc<Shared>, epoch: &EpochRow, root: &RootRow) -> Result<
             }
         }
         Err(VerifyError::Keyring(
-            KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot,
+            KeyringError::Sealed | KeyringError::LeaseOver | KeyringError::StaleRoot | KeyringError::Behind,
         )) => {
             return Ok(false);
         }

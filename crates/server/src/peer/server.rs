@@ -8,11 +8,11 @@ use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
     AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, DrainRequest,
-    DrainResponse, InstallRootRequest, InstallRootResponse, OpenHandOverRequest, OpenHandOverResponse, PingRequest, PingResponse, ProposeRequest,
-    ProposeResponse, RaftAppendRequest, RaftAppendResponse, RaftCallRequest, RaftCallResponse,
-    RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse, ReleaseShareRequest,
-    ReleaseShareResponse, RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse,
-    change_group_request::Change, propose_response::Outcome,
+    DrainResponse, InstallRootRequest, InstallRootResponse, OpenHandOverRequest, OpenHandOverResponse,
+    PingRequest, PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse,
+    RaftCallRequest, RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest,
+    RelayTypingResponse, ReleaseShareRequest, ReleaseShareResponse, RenewLeaseRequest, RenewLeaseResponse,
+    RetireRequest, RetireResponse, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
