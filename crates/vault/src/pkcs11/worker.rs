@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_call_that_hangs_is_given_up_and_none_is_begun_until_it_ends() {
-        let worker = worker(Duration::from_millis(1));
+        let mut worker = worker(LONG);
+        worker.patience = Duration::from_millis(1);
         let (release, released) = sync_channel::<()>(1);
         let (ending, has_ended) = sync_channel::<()>(1);
         let hung = worker.call("hanging", move |_| {
