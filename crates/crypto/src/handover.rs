@@ -65,7 +65,7 @@ fn agreed(
     (from, to): (&[u8; PUBLIC_BYTES], &[u8; PUBLIC_BYTES]),
 ) -> Option<SealingKey> {
     let other = UnparsedPublicKey::new(&X25519, other);
-    agree_ephemeral(private, &other, (), |shared| {
+    agree_ephemeral(private, other, (), |shared| {
         let key = crate::hash::derive(CONTEXT, &[shared, from, to]);
         Ok(SealingKey::new(key))
     })

@@ -109,11 +109,10 @@ impl VaultError {
     /// Whether the same may succeed later although nobody changed anything: who keeps the keys is away or busy. All others
     /// say that something is wrong here.
     pub fn is_passing(&self) -> bool {
-        match self {
-            Self::TimedOut { .. } | Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => *status == 429 || *status >= 500,
-            _ => false,
+        if let Self::Refused { status, .. } = self {
+            return *status == 429 || *status >= 500;
         }
+        matches!(self, Self::TimedOut { .. } | Self::Unreachable { .. })
     }
 
     /// For `map_err`: names what failed.

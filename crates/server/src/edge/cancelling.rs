@@ -52,8 +52,9 @@ impl Edge {
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
             Reply::Done => {
-                let index = self.inner.keys.barrier().await?;
-                self.spread(index).await?;
+                let index = self.inner.keys.barrier().await;
+                let index = index.map_err(ApiError::after_the_effect)?;
+                self.spread(index).await.map_err(ApiError::after_the_effect)?;
                 self.erasure_view(id)?
                     .ok_or_else(|| ApiError::internal("an erasure vanished"))
             }

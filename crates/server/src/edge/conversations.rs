@@ -101,7 +101,8 @@ impl Edge {
             Reply::Rejected(rejection) => return Err(refused(&rejection)),
             Reply::Appended(_) | Reply::Closed { .. } => return Err(other_reply()),
         };
-        Ok((self.view(&id).await?, created))
+        let view = self.view(&id).await.map_err(ApiError::after_the_effect)?;
+        Ok((view, created))
     }
 
     async fn creation(
@@ -185,7 +186,7 @@ impl Edge {
             .carry_out(&known.id, data::encode_operation(&operation))
             .await?
         {
-            Reply::Closed { .. } => self.view(&known.id).await,
+            Reply::Closed { .. } => self.view(&known.id).await.map_err(ApiError::after_the_effect),
             Reply::Rejected(rejection) => Err(refused(&rejection)),
             Reply::Created { .. } | Reply::Appended(_) => Err(other_reply()),
         }

@@ -121,8 +121,9 @@ impl Edge {
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
             Reply::Erasure { id, created } => {
-                let index = self.inner.keys.barrier().await?;
-                self.spread(index).await?;
+                let index = self.inner.keys.barrier().await;
+                let index = index.map_err(ApiError::after_the_effect)?;
+                self.spread(index).await.map_err(ApiError::after_the_effect)?;
                 telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
                 let view = view.ok_or_else(|| ApiError::internal("an erasure vanished"))?;

@@ -95,6 +95,14 @@ impl ApiError {
         }
     }
 
+    /// The same, of what came after the effect: the call is done, and nobody may read that it had no effect.
+    pub fn after_the_effect(self) -> Self {
+        if matches!(self.code, ErrorCode::Unavailable) && self.fault.is_none() {
+            return Self::unknown("it is done, or nearly so; this node cannot show what came of it now");
+        }
+        self
+    }
+
     /// A bug, or a defect of this node that did not change anything.
     pub fn internal(message: &'static str) -> Self {
         Self::new(ErrorCode::Internal, "INTERNAL", message)
