@@ -35,7 +35,7 @@ pub const FORMS: &[Form] = &[
 
 /// Sealed forms that are opened, whose keys the attacker has not or has.
 pub const READERS: &[Reader] = &[
-    ("row header", |bytes| RowHeader::of(bytes).is_ok()),
+    ("row header", |bytes| RowHeader::split(bytes).is_ok()),
     ("forged page", crate::tree::fuzzing::forged_page),
     ("page content", crate::tree::fuzzing::page_content),
     ("meta content", crate::tree::fuzzing::meta_content),

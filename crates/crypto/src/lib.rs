@@ -44,6 +44,6 @@ pub use sealing::SealingKey;
 pub use secret::{ArenaError, KeyArena, LockedKey, Locking, SecretBytes, SecretKey};
 pub use sharing::{DealtRoot, Rebuilding, RootShare, ShareError, Sharing, SharingError};
 pub use tree::{
-    ARITY, ChildKeys, Genesis, KeptPageKeys, LeafName, Levels, LevelsError, MetaPage, OpenedPage, OpenedRow,
-    PageId, PageKeys, RowHeader, RowTag, Tree,
+    ARITY, ChildKeys, Genesis, LeafName, Levels, LevelsError, MetaPage, OpenedPage, OpenedRow, PageId,
+    PageKeys, RowHeader, RowTag, Tree,
 };

@@ -33,6 +33,11 @@ impl RootKey {
         PageKeys::derive(&self.0)
     }
 
+    /// The same root, counted among the keys of `arena`.
+    pub fn kept_in(&self, arena: &KeyArena) -> Result<Self, KeyError> {
+        Self::store(arena, &self.0)
+    }
+
     /// The form in which it goes from memory to memory. No vault ever keeps it.
     pub fn encode(&self) -> SecretBytes {
         form_of(&self.0)

@@ -19,10 +19,6 @@ impl SealingKey {
         Self(key)
     }
 
-    pub(crate) fn secret(&self) -> &SecretKey {
-        &self.0
-    }
-
     /// `nonce ‖ ciphertext ‖ tag`. `aad` must be the same again to open.
     pub fn seal(&self, aad: &[u8], content: &[u8], entropy: &mut dyn Entropy) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_BYTES];

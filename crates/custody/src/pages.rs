@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use eunoe_core::StateView;
 use eunoe_core::control::{self, PageName};
-use eunoe_crypto::{ARITY, ChildKeys, KeptPageKeys, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
+use eunoe_crypto::{ARITY, ChildKeys, KeyArena, Levels, LockedKey, PageId, PageKeys, RootKey};
 use eunoe_types::{Fault, Realm};
 
 use crate::KeyringError;
@@ -17,7 +17,7 @@ pub(crate) struct Pages {
     realm: Realm,
     levels: Levels,
     arena: KeyArena,
-    root: KeptPageKeys,
+    root: RootKey,
     opened: RwLock<HashMap<PageId, Arc<LockedKey>>>,
 }
 
@@ -31,10 +31,15 @@ impl Pages {
         Ok(Self {
             realm,
             levels,
-            root: root.page_keys().keep(&arena)?,
+            root: root.kept_in(&arena)?,
             arena,
             opened: RwLock::default(),
         })
+    }
+
+    /// What all page keys are opened from.
+    pub(crate) fn root(&self) -> &RootKey {
+        &self.root
     }
 
     pub(crate) fn levels(&self) -> Levels {
@@ -74,7 +79,7 @@ impl Pages {
             .ok_or_else(|| Fault::broken("a page of a key tree is missing"))?;
         let opened = match self.known(page) {
             Some(key) => PageKeys::derive(&key).open_page(self.realm, page, &sealed),
-            None => self.root.keys().open_page(self.realm, page, &sealed),
+            None => self.root.page_keys().open_page(self.realm, page, &sealed),
         };
         Ok(opened.map_err(unopened("a page of a key tree"))?.children)
     }

@@ -124,6 +124,12 @@ impl Unsealed {
         self.realm
     }
 
+    /// The root itself, in the form in which it goes from memory to memory, and its commitment.
+    pub fn root(&self) -> (SecretBytes, [u8; 32]) {
+        let root = self.pages.root();
+        (root.encode(), root.commitment())
+    }
+
     /// Epoch of the root.
     pub fn epoch(&self) -> u64 {
         self.epoch

@@ -130,6 +130,16 @@ fn file(staged: &mut Staged, page: PageId, at: usize, from: &OpenedRow, header: 
     staged.rows[at].3 = sealed.expect("seals");
 }
 
+/// Files a row in its own place, with another header.
+fn file_anew(world: &World, staged: &mut Staged, change: impl FnOnce(&mut RowHeader)) {
+    let page = leaf(world.erased);
+    let at = places(staged, page)[0];
+    let row = opened(staged, page, at);
+    let mut header = row.header;
+    change(&mut header);
+    file(staged, page, at, &row, header);
+}
+
 #[test]
 fn an_epoch_by_the_rules_is_found_right_and_its_root_is_that_of_any_two_holders() {
     let mut world = World::begun();
@@ -306,14 +316,7 @@ fn contents_that_changed_places_or_versions_are_found() {
     assert_eq!(swapped, Err("a row is filed under another name"));
 
     let newer = found(|world, staged| {
-        let page = leaf(world.erased);
-        let at = places(staged, page)[0];
-        let row = opened(staged, page, at);
-        let header = RowHeader {
-            version: row.header.version + 1,
-            ..row.header
-        };
-        file(staged, page, at, &row, header);
+        file_anew(world, staged, |header| header.version += 1);
     });
     assert_eq!(newer, Err(ROWS_DIFFER));
 
@@ -339,14 +342,7 @@ fn what_another_attempt_made_is_found() {
     assert_eq!(page, Err("a page is of another attempt"));
 
     let row = found(|world, staged| {
-        let page = leaf(world.erased);
-        let at = places(staged, page)[0];
-        let row = opened(staged, page, at);
-        let header = RowHeader {
-            generation: row.header.generation + 1,
-            ..row.header
-        };
-        file(staged, page, at, &row, header);
+        file_anew(world, staged, |header| header.generation += 1);
     });
     assert_eq!(row, Err("a row is of another generation"));
 

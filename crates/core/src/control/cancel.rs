@@ -7,7 +7,7 @@ use eunoe_types::{ErasureId, Fault, Kid, LogPosition, RequestMac, TimeMs, limits
 
 use super::apply::Answer;
 use super::epoch;
-use super::erase::{DEPTH, erasure, key_row, named_erasure};
+use super::erase::{erasure, key_row, lineage_is, may_be_fenced, named_erasure};
 use super::erasure_command::CancelErasure;
 use super::erasure_row::{
     ErasureRow, ErasureState, ReturnedRow, expand_key, fenced_key, key_of_erasure, keys_of_erasure_prefix,
@@ -71,19 +71,8 @@ pub(super) fn cancel(txn: &mut Txn<'_>, at: LogPosition, asked: &CancelErasure) 
 
 /// Whether all that a key dies with is in use, or on its way back.
 fn may_return(txn: &Txn<'_>, kid: &Kid) -> Result<bool, Fault> {
-    let mut next = key_row(txn, kid)?.and_then(|key| key.parent);
-    for _ in 0..DEPTH {
-        let Some(kid) = next else { return Ok(true) };
-        match key_row(txn, &kid)? {
-            Some(key) if key.state == KeyState::Active => next = key.parent,
-            Some(key) => match key.state {
-                KeyState::Fenced { erasure, .. } if is_returning(txn, &erasure)? => next = key.parent,
-                KeyState::Active | KeyState::Fenced { .. } | KeyState::Erased { .. } => return Ok(false),
-            },
-            None => return Ok(false),
-        }
-    }
-    Ok(next.is_none())
+    let parent = key_row(txn, kid)?.and_then(|key| key.parent);
+    lineage_is(txn, parent, |key| may_be_fenced(txn, key))
 }
 
 /// Brings some keys of an erasure back that was taken back, its target first.

@@ -24,8 +24,6 @@ use super::root_row::RootRow;
 use super::row::{KeyState, KeyStateRow, page_generation_key, page_key};
 use crate::{Txn, table};
 
-/// Nodes that must have looked at an attempt, where there are so many.
-const VERIFIERS: usize = 2;
 /// Staged pages that are looked at together.
 const STAGED_PAGES: usize = 1_024;
 
@@ -205,18 +203,19 @@ pub(super) fn stage(txn: &mut Txn<'_>, chunk: &EpochChunk<'_>, command: &[u8]) -
     Ok(Ok(Reply::Done))
 }
 
+/// Where the root of the last attempt is.
+fn pending_root_key(row: &EpochRow) -> Vec<u8> {
+    RootRow::key(row.epoch + 1, row.last_attempt.into())
+}
+
 /// The root of the attempt under way.
 fn pending_root(txn: &Txn<'_>, row: &EpochRow) -> Result<RootRow, Fault> {
-    let key = RootRow::key(row.epoch + 1, row.last_attempt.into());
-    let root = txn.decoded(&key, RootRow::decode)?;
+    let root = txn.decoded(&pending_root_key(row), RootRow::decode)?;
     root.ok_or_else(|| Fault::broken("the epoch under preparation has no root"))
 }
 
 fn put_pending_root(txn: &mut Txn<'_>, row: &EpochRow, root: &RootRow) {
-    txn.put(
-        RootRow::key(row.epoch + 1, row.last_attempt.into()),
-        root.encode(),
-    );
+    txn.put(pending_root_key(row), root.encode());
 }
 
 /// The attempt that a command is about, if it is the one under way.
@@ -300,7 +299,7 @@ pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fau
     if keeping < usize::from(root.sharing.threshold) {
         return Ok(Err(Rejection::TooFewHolders));
     }
-    if root.verified.len() < root.sharing.holders.len().min(VERIFIERS) {
+    if !root.is_verified() {
         return Ok(Err(Rejection::NotVerified));
     }
     let root_commit = made.root_commit;

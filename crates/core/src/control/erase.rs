@@ -15,7 +15,7 @@ use super::row::{KeyState, KeyStateRow};
 use crate::{Txn, table};
 
 /// How deep keys are below each other: a conversation's below a subject's below a tenant's.
-pub(super) const DEPTH: usize = 3;
+const DEPTH: usize = 3;
 
 /// A key's row.
 pub(super) fn key_row(txn: &Txn<'_>, kid: &Kid) -> Result<Option<KeyStateRow>, Fault> {
@@ -34,11 +34,19 @@ pub(super) fn named_erasure(txn: &Txn<'_>, id: &ErasureId) -> Result<ErasureRow,
 
 /// Whether a key and all that it dies with are in use.
 pub(super) fn is_in_use(txn: &Txn<'_>, kid: Kid) -> Result<bool, Fault> {
-    let mut next = Some(kid);
+    lineage_is(txn, Some(kid), |key| Ok(key.state == KeyState::Active))
+}
+
+/// Whether a key and all that it dies with are there and like this.
+pub(super) fn lineage_is(
+    txn: &Txn<'_>,
+    mut next: Option<Kid>,
+    like: impl Fn(&KeyStateRow) -> Result<bool, Fault>,
+) -> Result<bool, Fault> {
     for _ in 0..DEPTH {
         let Some(kid) = next else { return Ok(true) };
         match key_row(txn, &kid)? {
-            Some(row) if row.state == KeyState::Active => next = row.parent,
+            Some(key) if like(&key)? => next = key.parent,
             Some(_) | None => return Ok(false),
         }
     }
@@ -53,12 +61,8 @@ pub(super) fn request(txn: &mut Txn<'_>, at: LogPosition, request: &RequestErasu
     let Some(key) = key_row(txn, &request.target)? else {
         return Ok(Err(Rejection::NoSuchKey));
     };
-    match key.state {
-        KeyState::Active => {}
-        // It would come back, so this one takes it.
-        KeyState::Fenced { erasure, .. } if cancel::is_returning(txn, &erasure)? => {}
-        KeyState::Fenced { erasure: id, .. } => return Ok(Ok(Reply::Erasure { id, created: false })),
-        KeyState::Erased { .. } => return Ok(Err(Rejection::KeyErased)),
+    if let Some(answer) = taken(txn, &key)? {
+        return Ok(answer);
     }
     let mut row = ErasureRow {
         number: count(txn, &request.tenant)?,
@@ -102,15 +106,11 @@ fn again(
     let is_second =
         known.state == ErasureState::Requested && are_two_people(&known.requester, &request.requester);
     if is_second {
-        match key_row(txn, &known.target)?.map(|key| key.state) {
-            Some(KeyState::Active) => {}
-            Some(KeyState::Fenced { erasure, .. }) if cancel::is_returning(txn, &erasure)? => {}
-            // Meanwhile another erasure took the target.
-            Some(KeyState::Fenced { erasure: id, .. }) => {
-                return Ok(Ok(Reply::Erasure { id, created: false }));
-            }
-            Some(KeyState::Erased { .. }) => return Ok(Err(Rejection::KeyErased)),
-            None => return Err(Fault::broken("the target of an erasure is not there")),
+        let key = key_row(txn, &known.target)?
+            .ok_or_else(|| Fault::broken("the target of an erasure is not there"))?;
+        // Meanwhile another erasure may have taken the target.
+        if let Some(answer) = taken(txn, &key)? {
+            return Ok(answer);
         }
         known.urgent |= request.urgent;
         known.hold_s = known.hold_s.max(request.hold_s);
@@ -121,6 +121,16 @@ fn again(
         id: request.id,
         created: false,
     }))
+}
+
+/// What is answered if another erasure has a target, or had it. One that would come back is free: this one takes it.
+fn taken(txn: &Txn<'_>, key: &KeyStateRow) -> Result<Option<Answer>, Fault> {
+    Ok(match key.state {
+        KeyState::Active => None,
+        KeyState::Fenced { erasure, .. } if cancel::is_returning(txn, &erasure)? => None,
+        KeyState::Fenced { erasure: id, .. } => Some(Ok(Reply::Erasure { id, created: false })),
+        KeyState::Erased { .. } => Some(Err(Rejection::KeyErased)),
+    })
 }
 
 /// Erasures of a tenant so far.
@@ -168,7 +178,7 @@ fn fence_target(
 }
 
 /// Whether a key is in use, or on its way back.
-fn may_be_fenced(txn: &Txn<'_>, key: &KeyStateRow) -> Result<bool, Fault> {
+pub(super) fn may_be_fenced(txn: &Txn<'_>, key: &KeyStateRow) -> Result<bool, Fault> {
     match key.state {
         KeyState::Active => Ok(true),
         KeyState::Fenced { erasure, .. } => cancel::is_returning(txn, &erasure),

@@ -6,6 +6,7 @@ use super::erasure_row::{
     EpochRow, ErasureRow, ErasureState, PendingRow, ReturnedRow, Stage, erasure_of_key,
     keys_of_erasure_prefix, kid_of, under_way_key, under_way_prefix,
 };
+use super::query::epoch;
 use super::root_row::{HolderRow, RootRow};
 use super::row::leaf_rows_prefix;
 use super::standing::Standing;
@@ -157,18 +158,35 @@ pub fn holders(view: &dyn StateView) -> Result<Vec<(NodeId, HolderRow)>, Fault> 
         .collect()
 }
 
-/// The current root; none before genesis.
+/// What a node may hold; none if it was never named for anything.
+pub fn holder(view: &dyn StateView, node: NodeId) -> Result<Option<HolderRow>, Fault> {
+    decoded(view, &HolderRow::key(node), HolderRow::decode)
+}
+
+/// The root of now; none before genesis.
+pub fn root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
+    match epoch(view)? {
+        Some(epoch) => current_root(view, &epoch),
+        None => Ok(None),
+    }
+}
+
+/// Whether a node is one of those that share the root of now.
+pub fn shares_root(view: &dyn StateView, node: NodeId) -> Result<bool, Fault> {
+    Ok(root(view)?.is_some_and(|root| root.sharing.holders.contains(&node)))
+}
+
+/// The root of the epoch that this is the row of.
 pub fn current_root(view: &dyn StateView, epoch: &EpochRow) -> Result<Option<RootRow>, Fault> {
     decoded(view, &RootRow::key(epoch.epoch, epoch.attempt), RootRow::decode)
 }
 
 /// The root of the attempt under way, if there is one.
 pub fn pending_root(view: &dyn StateView, epoch: &EpochRow) -> Result<Option<RootRow>, Fault> {
-    if epoch.pending.is_none() {
+    let Some((epoch, attempt)) = epoch.preparing() else {
         return Ok(None);
-    }
-    let key = RootRow::key(epoch.epoch + 1, epoch.last_attempt.into());
-    decoded(view, &key, RootRow::decode)
+    };
+    decoded(view, &RootRow::key(epoch, attempt.into()), RootRow::decode)
 }
 
 /// All roots that somebody may still have shares of, with their epochs and attempts.

@@ -136,6 +136,16 @@ pub struct PendingRow {
     pub pages: Vec<(u8, u32)>,
 }
 
+impl ErasureState {
+    /// When it was taken back, if it was.
+    pub fn cancelled(&self) -> Option<TimeMs> {
+        match self {
+            Self::Cancelling { time, .. } | Self::Cancelled { time, .. } => Some(*time),
+            Self::Requested | Self::Fenced | Self::Rekeyed { .. } | Self::Destroyed { .. } => None,
+        }
+    }
+}
+
 impl ErasureRow {
     pub(super) fn key(id: &ErasureId) -> Vec<u8> {
         table::key(table::ERASURE, &[id.as_bytes()])
@@ -244,6 +254,11 @@ impl ErasureRow {
 }
 
 impl EpochRow {
+    /// Epoch and attempt of what is being prepared, if something is.
+    pub fn preparing(&self) -> Option<(u64, u32)> {
+        self.pending.map(|_| (self.epoch + 1, self.last_attempt))
+    }
+
     pub(super) fn key() -> Vec<u8> {
         table::key(table::EPOCH, &[])
     }

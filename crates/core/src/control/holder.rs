@@ -234,6 +234,7 @@ fn over(txn: &Txn<'_>, table: u8, epoch: u64) -> Result<Vec<(Vec<u8>, ErasureId)
 /// Whether a root is the current one or the one that is being prepared.
 fn is_in_use(txn: &Txn<'_>, key: &[u8]) -> Result<bool, Fault> {
     let Some(row) = epoch(txn)? else { return Ok(false) };
-    let pending = row.pending.is_some() && *key == RootRow::key(row.epoch + 1, row.last_attempt.into());
-    Ok(pending || *key == RootRow::key(row.epoch, row.attempt))
+    let preparing = row.preparing();
+    let is_pending = preparing.is_some_and(|(epoch, attempt)| *key == RootRow::key(epoch, attempt.into()));
+    Ok(is_pending || *key == RootRow::key(row.epoch, row.attempt))
 }

@@ -35,15 +35,15 @@ pub use epoch_command::{
 };
 pub use erasure_command::{CancelErasure, RequestErasure, requester};
 pub use erasure_query::{
-    FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holders,
-    keys_of_erasure, leaf_rows, missing_holders, pending_epoch, pending_root, returned, roots, sweep_is_due,
-    under_way,
+    FencedKey, LeafRow, current_root, destruction_is_due, erasure, erasures_of, expanding, fenced, holder,
+    holders, keys_of_erasure, leaf_rows, missing_holders, pending_epoch, pending_root, returned, root, roots,
+    shares_root, sweep_is_due, under_way,
 };
 pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, ReturnedRow, Stage};
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
-    cluster_version, epoch, event, event_count, genesis, key_state, leaf_row, node, nodes, page,
+    cluster_version, epoch, event, event_count, genesis, is_admitted, key_state, leaf_row, node, nodes, page,
     page_generation, staged_page, staged_pages, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};

@@ -7,6 +7,8 @@ use crate::{FORMAT, known_format, table};
 
 /// In the place of an epoch: no share and no root of any.
 pub const HOLDS_NONE: u64 = u64::MAX;
+/// Holders that must have looked at an attempt, where there are so many (erasure.md §4.5).
+const VERIFIERS: usize = 2;
 /// Sub-keys of a root that the most holders share.
 const SUB_KEYS_MAX: usize = 70;
 
@@ -120,6 +122,11 @@ impl MadeRoot {
 }
 
 impl RootRow {
+    /// Whether enough of its holders found it right.
+    pub fn is_verified(&self) -> bool {
+        self.verified.len() >= self.sharing.holders.len().min(VERIFIERS)
+    }
+
     pub(super) fn key(epoch: u64, attempt: u64) -> Vec<u8> {
         table::key(table::ROOT, &[&epoch.to_be_bytes(), &attempt.to_be_bytes()])
     }

@@ -10,6 +10,6 @@ mod row;
 
 pub use genesis::Genesis;
 pub use meta::MetaPage;
-pub use page::{ChildKeys, KeptPageKeys, OpenedPage, PageKeys};
+pub use page::{ChildKeys, OpenedPage, PageKeys};
 pub use page_id::{ARITY, LeafName, Levels, LevelsError, PageId, Tree};
 pub use row::{OpenedRow, RowHeader, RowTag};

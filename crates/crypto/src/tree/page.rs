@@ -5,10 +5,7 @@ use eunoe_types::{DecodeError, Realm};
 use super::page_id::{ARITY, PageId};
 use crate::hash::derive_pair;
 use crate::sealing::SUITE;
-use crate::{
-    ArenaError, Entropy, EntropyError, KeyArena, LockedKey, OpenError, SealError, SealingKey, SecretBytes,
-    SecretKey,
-};
+use crate::{Entropy, EntropyError, OpenError, SealError, SealingKey, SecretBytes, SecretKey};
 
 const CONTEXT: &str = "eunoe v1 page";
 const DOMAIN: &[u8] = b"eunoe/page/v1";
@@ -30,14 +27,6 @@ impl PageKeys {
             sealing: SealingKey::new(sealing),
             naming,
         }
-    }
-
-    /// The same keys in a form that may be kept.
-    pub fn keep(&self, arena: &KeyArena) -> Result<KeptPageKeys, ArenaError> {
-        Ok(KeptPageKeys {
-            sealing: arena.store(self.sealing.secret())?,
-            naming: arena.store(&self.naming)?,
-        })
     }
 
     /// Seals an interior page. Each page key does this once: a changed page gets a new key.
@@ -86,23 +75,6 @@ impl PageKeys {
             generation,
             self.sealing.open(&aad(realm, page, generation), sealed)?,
         ))
-    }
-}
-
-/// Page keys that stay in memory: in the arena, where no swap and no core dump reaches them.
-#[derive(Debug)]
-pub struct KeptPageKeys {
-    sealing: LockedKey,
-    naming: LockedKey,
-}
-
-impl KeptPageKeys {
-    /// The keys, to be used and dropped at once.
-    pub fn keys(&self) -> PageKeys {
-        PageKeys {
-            sealing: SealingKey::new(self.sealing.duplicate()),
-            naming: self.naming.duplicate(),
-        }
     }
 }
 

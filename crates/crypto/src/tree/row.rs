@@ -24,12 +24,7 @@ pub struct RowHeader {
 }
 
 impl RowHeader {
-    /// Of a sealed row.
-    pub fn of(sealed: &[u8]) -> Result<Self, OpenError> {
-        Self::split(sealed).map(|(header, _)| header)
-    }
-
-    fn split(sealed: &[u8]) -> Result<(Self, &[u8]), OpenError> {
+    pub(crate) fn split(sealed: &[u8]) -> Result<(Self, &[u8]), OpenError> {
         let (generation, rest) = read_header(sealed)?;
         let (version, rest) = rest.split_first_chunk().ok_or(OpenError::Truncated)?;
         Ok((

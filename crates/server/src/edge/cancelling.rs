@@ -52,9 +52,7 @@ impl Edge {
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
             Reply::Done => {
-                let index = self.inner.keys.barrier().await;
-                let index = index.map_err(ApiError::after_the_effect)?;
-                self.spread(index).await.map_err(ApiError::after_the_effect)?;
+                self.spread().await.map_err(ApiError::after_the_effect)?;
                 self.erasure_view(id)?
                     .ok_or_else(|| ApiError::internal("an erasure vanished"))
             }

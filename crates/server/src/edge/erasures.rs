@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use eunoe_core::StateView;
-use eunoe_core::control::{
-    self, Command, ErasureRow, ErasureState, KeyState, NodeState, Rejection, Reply, RequestErasure,
-};
+use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
@@ -121,24 +119,16 @@ impl Edge {
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
             Reply::Erasure { id, created } => {
-                let index = self.inner.keys.barrier().await;
-                let index = index.map_err(ApiError::after_the_effect)?;
-                self.spread(index).await.map_err(ApiError::after_the_effect)?;
+                self.spread().await.map_err(ApiError::after_the_effect)?;
                 telemetry::took(&metrics::FENCE, begun.elapsed(), &[]);
                 let view = self.erasure_view(&id)?;
                 let view = view.ok_or_else(|| ApiError::internal("an erasure vanished"))?;
-                match view.row.state {
-                    ErasureState::Cancelling { .. } | ErasureState::Cancelled { .. } => {
-                        Err(ApiError::precondition(
-                            "CANCELLED",
-                            "the erasure of this request was taken back; a new one needs a new request id",
-                        ))
-                    }
-                    ErasureState::Requested
-                    | ErasureState::Fenced
-                    | ErasureState::Rekeyed { .. }
-                    | ErasureState::Destroyed { .. } => Ok((view, created)),
+                if view.row.state.cancelled().is_some() {
+                    let message =
+                        "the erasure of this request was taken back; a new one needs a new request id";
+                    return Err(ApiError::precondition("CANCELLED", message));
                 }
+                Ok((view, created))
             }
             Reply::Rejected(rejection) => Err(refused(rejection)),
             Reply::Done | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
@@ -172,9 +162,11 @@ impl Edge {
         }
     }
 
-    /// Lets the other nodes know, so that they refuse appends and end streams by the time of the answer. Nothing
-    /// depends on it: a node that does not answer learns of the fence before it opens anything again.
-    pub(super) async fn spread(&self, control_index: u64) -> ApiResult<()> {
+    /// Learns here what is recorded now, and lets the other nodes know, so that they refuse appends and end streams by the
+    /// time of the answer. Nothing depends on them: a node that does not answer learns of a fence before it opens anything
+    /// again.
+    pub(super) async fn spread(&self) -> ApiResult<()> {
+        let control_index = self.inner.keys.barrier().await?;
         let control = self.inner.groups.control();
         let nodes = control.with_view(control::nodes)??;
         let here = control.node_id();

@@ -1,20 +1,20 @@
 //! `eunoe.cluster.v1.ClusterService`: the cluster as its operators see and change it.
 
+mod service;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control::{self, Command, Decommission, NodeRow, NodeState, Rejection, Reply};
 use eunoe_core::placement::{Site, SiteError};
 use eunoe_proto::cluster as proto;
-use eunoe_proto::cluster::cluster_service_server::ClusterService;
 use eunoe_raft::{GroupHandle, Node};
 use eunoe_store::{LogEngine as _, SegmentLog};
 use eunoe_types::{ErrorCode, Fault, GroupId, NodeId, Realm, limits};
 use futures::future::join_all;
-use tonic::{Request, Response, Status};
 
 use super::status::Faults;
-use super::{auth, removal, roots};
+use super::{removal, roots};
 use crate::edge::{ApiError, ApiResult};
 use crate::groups::{ChangeError, Groups, change};
 use crate::hex;
@@ -249,7 +249,6 @@ impl Cluster {
     ) -> ApiResult<proto::DecommissionNodeResponse> {
         let evidence = <[u8; 32]>::try_from(&request.evidence_sha256[..])
             .map_err(|_| ApiError::invalid("evidence_sha256", "must be 32 bytes"))?;
-        self.find(request.node_id).await?;
         let said = Decommission {
             node: NodeId(request.node_id),
             evidence,
@@ -429,125 +428,4 @@ fn api_limits() -> Vec<proto::Limit> {
         value: value as u64,
     };
     limits.into_iter().map(limit).collect()
-}
-
-#[tonic::async_trait]
-impl ClusterService for Cluster {
-    async fn get_status(
-        &self,
-        request: Request<proto::GetStatusRequest>,
-    ) -> Result<Response<proto::GetStatusResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.status().await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn list_nodes(
-        &self,
-        request: Request<proto::ListNodesRequest>,
-    ) -> Result<Response<proto::ListNodesResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.nodes().await.map(|nodes| proto::ListNodesResponse { nodes }),
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn list_shards(
-        &self,
-        request: Request<proto::ListShardsRequest>,
-    ) -> Result<Response<proto::ListShardsResponse>, Status> {
-        let allowed = auth::caller(&request);
-        self.operator
-            .faults
-            .answer(allowed.map(|_| proto::ListShardsResponse {
-                ranges: self.shards(),
-            }))
-    }
-
-    async fn add_node(
-        &self,
-        request: Request<proto::AddNodeRequest>,
-    ) -> Result<Response<proto::AddNodeResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.add(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn promote_node(
-        &self,
-        request: Request<proto::PromoteNodeRequest>,
-    ) -> Result<Response<proto::PromoteNodeResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.promote(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn remove_node(
-        &self,
-        request: Request<proto::RemoveNodeRequest>,
-    ) -> Result<Response<proto::RemoveNodeResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.remove(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn drain_node(
-        &self,
-        request: Request<proto::DrainNodeRequest>,
-    ) -> Result<Response<proto::DrainNodeResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.drain(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn transfer_leader(
-        &self,
-        request: Request<proto::TransferLeaderRequest>,
-    ) -> Result<Response<proto::TransferLeaderResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.transfer(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn decommission_node(
-        &self,
-        request: Request<proto::DecommissionNodeRequest>,
-    ) -> Result<Response<proto::DecommissionNodeResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self.decommission(request.into_inner()).await,
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn seal(
-        &self,
-        request: Request<proto::SealRequest>,
-    ) -> Result<Response<proto::SealResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self
-                .propose(&Command::Seal(true))
-                .await
-                .map(|()| proto::SealResponse {}),
-            Err(error) => Err(error),
-        })
-    }
-
-    async fn unseal(
-        &self,
-        request: Request<proto::UnsealRequest>,
-    ) -> Result<Response<proto::UnsealResponse>, Status> {
-        self.operator.faults.answer(match auth::caller(&request) {
-            Ok(_) => self
-                .propose(&Command::Seal(false))
-                .await
-                .map(|()| proto::UnsealResponse {}),
-            Err(error) => Err(error),
-        })
-    }
 }

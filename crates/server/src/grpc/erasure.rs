@@ -219,13 +219,6 @@ pub(super) fn erasure_request(
 /// An erasure as the protocol has it.
 fn erasure(view: ErasureView) -> proto::Erasure {
     let row = view.row;
-    let cancelled = match row.state {
-        ErasureState::Cancelling { time, .. } | ErasureState::Cancelled { time, .. } => Some(time),
-        ErasureState::Requested
-        | ErasureState::Fenced
-        | ErasureState::Rekeyed { .. }
-        | ErasureState::Destroyed { .. } => None,
-    };
     let held = row.hold_s > 0 && row.fenced.1 > 0;
     let hold_end = held.then(|| TimeMs(row.fenced.0.0.saturating_add(u64::from(row.hold_s) * 1_000)));
     let (state, epoch, rekeyed, destroyed) = match row.state {
@@ -272,7 +265,7 @@ fn erasure(view: ErasureView) -> proto::Erasure {
         keys_left: row.left,
         commitment: bytes::Bytes::copy_from_slice(&row.commit),
         hold_end_time: moment(hold_end),
-        cancel_time: moment(cancelled),
+        cancel_time: moment(row.state.cancelled()),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use eunoe_core::control;
-use eunoe_types::{Fault, NodeId, Retry};
+use eunoe_types::{NodeId, Retry};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -67,29 +67,17 @@ pub(super) async fn retire(operator: &Operator, id: NodeId) -> ApiResult<()> {
 
 /// Whether a node may hold roots, and has not said that it holds none.
 fn needs_word(operator: &Operator, id: NodeId) -> ApiResult<bool> {
-    let holders = operator.groups.control().with_view(control::holders)??;
-    let row = holders.into_iter().find(|(holder, _)| *holder == id);
-    Ok(row.is_some_and(|(_, row)| !row.retired))
+    let control = operator.groups.control();
+    let row = control.with_view(|view| control::holder(view, id))??;
+    Ok(row.is_some_and(|row| !row.retired))
 }
 
 /// Waits until the current root is shared among others than `id`: what it destroys must not be one of the shares that it
 /// takes. The leader of the control group sees to that once `id` does not vote.
 async fn await_refresh(operator: &Operator, id: NodeId) -> ApiResult<()> {
     let control = operator.groups.control();
-    let is_holder = || {
-        control.with_view(|view| {
-            let epoch = control::epoch(view)?;
-            let root = epoch
-                .map(|epoch| control::current_root(view, &epoch))
-                .transpose()?;
-            Ok::<_, Fault>(
-                root.flatten()
-                    .is_some_and(|root| root.sharing.holders.contains(&id)),
-            )
-        })
-    };
     let deadline = Instant::now() + REFRESH_TIMEOUT;
-    while is_holder()?? {
+    while control.with_view(|view| control::shares_root(view, id))?? {
         if Instant::now() >= deadline {
             return Err(ApiError::unknown(
                 "the root is not shared among the others yet, so the node still has to keep its share; asking again is safe",

@@ -12,7 +12,7 @@ use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
 use eunoe_types::GroupId;
 use eunoe_types::sabotage::{self, Sabotage};
-use eunoe_vault::{Destroyed, Slot};
+use eunoe_vault::{Destroyed, Slot, VaultError};
 use tokio::time::Instant;
 
 use super::{NodeError, Shared};
@@ -24,6 +24,8 @@ use crate::telemetry::metrics;
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
 /// How often the vault is looked at although nothing seems to have changed: a copy put back must not live.
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How often the share of the current root is read: one that cannot be read is none, and the root is shared anew.
+const READ_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Hears what is applied on this node.
 #[derive(Default)]
@@ -119,18 +121,24 @@ pub(super) fn slot_of(epoch: &EpochRow) -> Result<Slot, eunoe_types::Fault> {
     })
 }
 
+/// Where the vault keeps its share of the root that is being prepared, if one is.
+pub(super) fn pending_slot(epoch: &EpochRow) -> Option<Slot> {
+    let (epoch, attempt) = epoch.preparing()?;
+    Some(Slot { epoch, attempt })
+}
+
 /// Whether a root may still be needed: the current one, and one whose switch may be committed and not yet applied
 /// here (erasure.md §4.5).
 fn is_needed(slot: Slot, epoch: &EpochRow, current: Slot) -> bool {
-    let next = slot.epoch == epoch.epoch + 1;
-    let pending = slot.attempt == epoch.last_attempt && epoch.pending.is_some();
-    slot == current || (next && (slot.attempt > epoch.last_attempt || pending))
+    let is_later = slot.epoch == epoch.epoch + 1 && slot.attempt > epoch.last_attempt;
+    slot == current || pending_slot(epoch) == Some(slot) || is_later
 }
 
 /// Destroys roots that are not needed, and says so in the log. Ends with the node.
 pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeError> {
     let mut changed = shared.custodian.watch();
     let (mut done, mut look_again) = (None, Instant::now());
+    let mut reading = Reading::default();
     loop {
         changed.mark_unchanged();
         let epoch = shared.groups()?.control().with_view(control::epoch)??;
@@ -138,7 +146,7 @@ pub(super) async fn destroy_old_roots(shared: Arc<Shared>) -> Result<(), NodeErr
         if let Some(epoch) = epoch
             && (done.as_ref() != Some(&needs(&epoch)) || Instant::now() >= look_again)
         {
-            let left = forget(&shared, &epoch).await?;
+            let left = forget(&shared, &epoch, &mut reading).await?;
             let is_said = left == Left::Nothing && attest(&shared, &epoch).await?;
             done = is_said.then(|| needs(&epoch));
             if !is_said {
@@ -170,6 +178,31 @@ fn needs(epoch: &EpochRow) -> (u64, u64, u32, bool) {
     )
 }
 
+/// What came of reading the share of the current root.
+#[derive(Default)]
+struct Reading {
+    last: Option<(Slot, Instant)>,
+    is_readable: bool,
+}
+
+impl Reading {
+    fn is_due(&self, current: Slot) -> bool {
+        let was_read = |(slot, at): (Slot, Instant)| slot == current && Instant::now() < at + READ_INTERVAL;
+        !self.last.is_some_and(was_read)
+    }
+
+    fn note(&mut self, current: Slot, read: Result<(), VaultError>) {
+        self.last = Some((current, Instant::now()));
+        self.is_readable = read.is_ok();
+        if let Err(error) = read {
+            tracing::error!(
+                %error,
+                "the share of the root in this node's vault cannot be read: it counts as lost"
+            );
+        }
+    }
+}
+
 /// What this node may still have of roots before the current one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -183,7 +216,7 @@ enum Left {
 
 /// Destroys the shares that are not needed, and says what is left: from the moment when it is clear that no root is on its
 /// way, nothing but what the vault lists.
-async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<Left, NodeError> {
+async fn forget(shared: &Arc<Shared>, epoch: &EpochRow, reading: &mut Reading) -> Result<Left, NodeError> {
     if sabotage::is(Sabotage::WordBeforeDeed) && attest(shared, epoch).await? {
         tokio::time::sleep(INTERVAL).await;
     }
@@ -191,19 +224,27 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<Left, NodeErro
     // Another epoch may begin while this one's keys drain: the caller looks at the state again.
     let is_drained = shared.keyring.former_is_gone(epoch);
     let (current, now, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
+    let read_due = reading.is_due(current);
     let looked = shared.blocking(move || {
-        let mut destroyed = Vec::new();
-        for slot in vault.list()? {
-            if !is_needed(slot, &now, current) && vault.destroy(slot)? == Destroyed::Now {
-                destroyed.push(slot);
+        let is_old = |slot: &Slot| !is_needed(*slot, &now, current);
+        let (mut left, mut destroyed) = (vault.list()?, Vec::new());
+        if left.iter().any(is_old) {
+            for slot in left.into_iter().filter(is_old) {
+                if vault.destroy(slot)? == Destroyed::Now {
+                    destroyed.push(slot);
+                }
             }
+            // Its own list is what a vault is believed: what is destroyed later is in it still.
+            left = vault.list()?;
         }
-        // Its own list is what a vault is believed: what is destroyed later is in it still.
-        let left = vault.list()?;
-        let is_clean = left.iter().all(|slot| is_needed(*slot, &now, current));
-        Ok::<_, eunoe_vault::VaultError>((destroyed, is_clean, left.contains(&current)))
+        let (is_clean, is_listed) = (!left.iter().any(is_old), left.contains(&current));
+        let read = match (is_listed && read_due).then(|| vault.get(current).map(drop)) {
+            Some(Err(error)) if error.is_passing() => return Err(error),
+            read => read,
+        };
+        Ok((destroyed, is_clean, is_listed, read))
     });
-    let (destroyed, is_clean, share_kept) = match looked.await? {
+    let (destroyed, is_clean, is_listed, read) = match looked.await? {
         Ok(looked) => looked,
         Err(error) if error.is_passing() => {
             tracing::warn!(%error, "the vault does not answer; it is asked again");
@@ -211,7 +252,10 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<Left, NodeErro
         }
         Err(error) => return Err(error.into()),
     };
-    shared.set_keeps_share(share_kept);
+    if let Some(read) = read {
+        reading.note(current, read);
+    }
+    shared.set_keeps_share(is_listed && reading.is_readable);
     if !destroyed.is_empty() {
         tracing::info!(
             shares = destroyed.len(),
@@ -232,9 +276,8 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<Left, NodeErro
 /// back from a copy.
 async fn report_return(shared: &Arc<Shared>, slot: Slot) -> Result<(), NodeError> {
     let (groups, own) = (shared.groups()?, shared.config.node_id);
-    let holders = groups.control().with_view(control::holders)??;
-    let said = holders.into_iter().find(|(node, _)| *node == own);
-    if said.is_none_or(|(_, said)| slot.epoch >= said.share) {
+    let said = groups.control().with_view(|view| control::holder(view, own))??;
+    if said.is_none_or(|said| slot.epoch >= said.share) {
         return Ok(());
     }
     metrics::count(&metrics::VAULT_ROLLBACKS, 1, &[]);
@@ -259,9 +302,8 @@ async fn report_return(shared: &Arc<Shared>, slot: Slot) -> Result<(), NodeError
 /// so; false if the log did not take it.
 async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
     let (groups, own) = (shared.groups()?, shared.config.node_id);
-    let holders = groups.control().with_view(control::holders)??;
-    let held = holders.into_iter().find(|(node, _)| *node == own);
-    if held.is_none_or(|(_, holder)| holder.oldest() >= epoch.epoch) {
+    let held = groups.control().with_view(|view| control::holder(view, own))??;
+    if held.is_none_or(|holder| holder.oldest() >= epoch.epoch) {
         return Ok(true);
     }
     let command = Command::AttestDestroyed(AttestDestroyed {

@@ -1,7 +1,9 @@
 //! Which fenced keys the next epoch erases.
 
+use std::collections::BTreeSet;
+
 use eunoe_core::StateView;
-use eunoe_core::control::{self, ErasureState, Stage};
+use eunoe_core::control::{self, ErasureRow, ErasureState, Stage};
 use eunoe_types::{ErasureId, Fault, Kid, TimeMs, limits};
 use tokio::time::Instant;
 
@@ -23,13 +25,12 @@ pub(super) fn due(
     // Those that were held are older: they would wait for ever behind a stream of others.
     candidates.sort_unstable();
     waiting.look(now.1, candidates.iter().map(|(fence, _)| *fence));
-    let (mut is_due, mut keys) = (false, Vec::new());
+    let (mut is_due, mut keys, mut let_go) = (false, Vec::new(), BTreeSet::new());
     for (fence, id) in candidates {
-        let row =
-            control::erasure(view, &id)?.ok_or_else(|| Fault::broken("an erasure under way is not there"))?;
+        let row = under_way(view, &id)?;
         if row.state != ErasureState::Fenced {
             // It was held, and is erased or taken back.
-            waiting.forget_hold(&(fence, id));
+            let_go.insert((fence, id));
             continue;
         }
         if row.expanding > 0 {
@@ -43,7 +44,12 @@ pub(super) fn due(
             break;
         }
     }
+    waiting.forget_holds(&let_go);
     Ok((is_due && !keys.is_empty()).then_some(keys))
+}
+
+fn under_way(view: &dyn StateView, id: &ErasureId) -> Result<ErasureRow, Fault> {
+    control::erasure(view, id)?.ok_or_else(|| Fault::broken("an erasure under way is not there"))
 }
 
 /// Sees the holds that came since the last time.
@@ -51,9 +57,7 @@ fn learn_holds(view: &dyn StateView, waiting: &mut Waiting, now: (TimeMs, Instan
     loop {
         let page = control::under_way(view, Stage::Held, waiting.last_hold(), PAGE)?;
         for hold in &page {
-            let (_, id): &(u64, ErasureId) = hold;
-            let row = control::erasure(view, id)?
-                .ok_or_else(|| Fault::broken("an erasure under way is not there"))?;
+            let row = under_way(view, &hold.1)?;
             waiting.hold(*hold, row.fenced.0, row.hold_s, now);
         }
         if page.len() < PAGE {

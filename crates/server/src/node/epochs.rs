@@ -30,9 +30,7 @@ use crate::surroundings::{self, SystemEntropy};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Keys are made often and erased rarely: not every entry is worth a look.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
-/// Nodes that must have looked at an attempt, where there are so many (erasure.md §4.5).
-const VERIFIERS: usize = 2;
-/// How long they may take.
+/// How long holders may take to look at an attempt.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after an attempt that came to nothing.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -114,11 +112,7 @@ async fn step(
     if let Some(keys) =
         control.with_view(|view| due(view, waiting, (surroundings::now(), Instant::now())))??
     {
-        let made = make_epoch(shared, keys).await;
-        if made.is_err() {
-            give_up(shared).await;
-        }
-        return made.map(|()| true);
+        return make_or_give_up(shared, keys).await.map(|()| true);
     }
     let epoch = control.with_view(control::epoch)??;
     if epoch.is_some_and(|epoch| epoch.pending.is_some()) {
@@ -127,11 +121,7 @@ async fn step(
         return Ok(true);
     }
     if refreshing::is_due(shared, refresh).await? {
-        let made = make_epoch(shared, Vec::new()).await;
-        if made.is_err() {
-            give_up(shared).await;
-        }
-        return made.map(|()| true);
+        return make_or_give_up(shared, Vec::new()).await.map(|()| true);
     }
     if let Some(said) = control.with_view(|view| dark::to_say(view, shared))?? {
         propose(shared, Command::LeaseOver(said).encode()).await?;
@@ -154,9 +144,8 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
     if !control::destruction_is_due(view)? {
         return Ok(None);
     }
-    let own = shared.config.node_id;
-    let said = control::holders(view)?.into_iter().find(|(node, _)| *node == own);
-    Ok(said.map(|(node, holder)| AttestDestroyed {
+    let node = shared.config.node_id;
+    Ok(control::holder(view, node)?.map(|holder| AttestDestroyed {
         node,
         boot: holder.boot,
         epoch: holder.oldest(),
@@ -234,6 +223,14 @@ pub(super) fn may_be_given(view: &dyn StateView) -> Result<Vec<NodeId>, Fault> {
         .collect())
 }
 
+async fn make_or_give_up(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> {
+    let made = make_epoch(shared, keys).await;
+    if made.is_err() {
+        give_up(shared).await;
+    }
+    made
+}
+
 /// Makes the next epoch, without these keys. None of them: the trees stay, the root and its holders change.
 async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> {
     let control = shared.groups()?.control().clone();
@@ -267,7 +264,7 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
     let made = install(shared, Slot { epoch, attempt }, dealt, &recipients).await?;
     drop(held);
     propose(shared, Command::ShareEpoch(ShareEpoch { attempt, made }).encode()).await?;
-    await_verified(shared, attempt, &recipients.sharing).await?;
+    await_verified(shared, attempt).await?;
     let switch = SwitchEpoch {
         attempt,
         digest,
@@ -351,14 +348,9 @@ async fn install(
 }
 
 /// Waits until enough nodes have looked at the attempt.
-async fn await_verified(
-    shared: &Arc<Shared>,
-    attempt: u32,
-    sharing: &control::Sharing,
-) -> Result<(), Failed> {
+async fn await_verified(shared: &Arc<Shared>, attempt: u32) -> Result<(), Failed> {
     let control = shared.groups()?.control().clone();
     let mut changed = shared.custodian.watch();
-    let wanted = sharing.holders.len().min(VERIFIERS);
     let deadline = Instant::now() + VERIFY_TIMEOUT;
     loop {
         changed.mark_unchanged();
@@ -367,13 +359,13 @@ async fn await_verified(
             let root = epoch
                 .map(|epoch| control::pending_root(view, &epoch))
                 .transpose()?;
-            Ok::<_, Fault>(root.flatten().map(|root| root.verified.len()))
+            Ok::<_, Fault>(root.flatten().map(|root| root.is_verified()))
         })??;
         match verified {
             // A verifier gave it up.
             None => return Err(Failed::NotVerified),
-            Some(verified) if verified >= wanted => return Ok(()),
-            Some(_) => {}
+            Some(true) => return Ok(()),
+            Some(false) => {}
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, RootRow, Stage};
+use eunoe_core::control::{self, Stage};
 use eunoe_raft::GroupStatus;
 use eunoe_store::{LogStats, SegmentLog};
 use eunoe_types::{Fault, GroupId, TimeMs};
@@ -43,13 +43,13 @@ pub(super) fn observe_all(shared: &Arc<Shared>, log: &SegmentLog) {
         observed.set(f64::from(u8::from(shared.keeps_share())), &[]);
     });
     of_control(shared, &metrics::ROOT_THRESHOLD, |view, observed| {
-        if let Some(root) = current_root(view)? {
+        if let Some(root) = control::root(view)? {
             observed.set(root.sharing.threshold.into(), &[]);
         }
         Ok(())
     });
     of_control(shared, &metrics::ROOT_HOLDERS, |view, observed| {
-        if let Some(made) = current_root(view)?.and_then(|root| root.made) {
+        if let Some(made) = control::root(view)?.and_then(|root| root.made) {
             observed.set(made.kept.len() as f64, &[]);
         }
         Ok(())
@@ -134,13 +134,6 @@ fn of_control(
             let _read_or_not = control.with_view(|view| values(view, observed));
         }
     });
-}
-
-fn current_root(view: &dyn StateView) -> Result<Option<RootRow>, Fault> {
-    match control::epoch(view)? {
-        Some(epoch) => control::current_root(view, &epoch),
-        None => Ok(None),
-    }
 }
 
 /// When the oldest fence was, of those without a hold whose keys the current root still leads to.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eunoe_core::control::{self, NodeState};
+use eunoe_core::control;
 use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_types::{Fault, NodeId};
 use tokio::time::Instant;
@@ -26,7 +26,8 @@ const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a renewal that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Renews the lease for as long as the node runs. How long a lease is says who grants it; until the first one it is as long as this node would make it.
+/// Renews the lease for as long as the node runs. How long a lease is says who grants it; until the first one it is as long
+/// as this node would make it.
 pub(super) async fn keep(shared: Arc<Shared>) -> Result<(), NodeError> {
     let mut lasts = Duration::from_secs(shared.config.erasure.lease_s.into());
     loop {
@@ -115,10 +116,8 @@ pub(super) async fn grant(shared: &Arc<Shared>, node: NodeId) -> Result<GrantedL
         let confirmed = control.read_barrier(ROUND_TIMEOUT).await;
         confirmed.map_err(|_| RefusedGrant::NotRecorded)?
     };
-    let may = control.with_view(|view| {
-        let is_admitted = control::node(view, node)?.is_some_and(|row| row.state == NodeState::Admitted);
-        Ok::<_, Fault>(is_admitted && !control::is_sealed(view)?)
-    });
+    let may = control
+        .with_view(|view| Ok::<_, Fault>(control::is_admitted(view, node)? && !control::is_sealed(view)?));
     match may {
         Ok(Ok(true)) => Ok(GrantedLease {
             ttl_ms: u64::from(shared.config.erasure.lease_s) * 1_000,

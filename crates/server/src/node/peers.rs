@@ -14,7 +14,8 @@ use super::{Shared, drain, founding, lease, retiring, unsealing};
 use crate::edge::TypingNotice;
 use crate::groups::change_here;
 use crate::peer::{
-    ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerHandler, PeerState, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerHandler, PeerState, ProposeOutcome,
+    RefusedGrant, RootPart,
 };
 
 /// How long a peer may wait for an entry to be applied here.
@@ -51,13 +52,14 @@ impl PeerHandler for Handler {
         }
     }
 
-    async fn release_share(
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
     ) -> Result<SecretBytes, RefusedGrant> {
-        unsealing::release(&self.shared, from, slot, boot_id).await
+        unsealing::release(&self.shared, from, part, (slot, boot_id)).await
     }
 
     async fn install_root(&self, from: NodeId, given: GivenRoot) -> Result<(), RefusedGrant> {
@@ -107,14 +109,15 @@ fn may_propose(from: NodeId, command: &[u8]) -> bool {
     }
 }
 
-/// Whether a node votes, or was given the root before: what is given one, or named to get one, has started. Unknown while the groups do not run.
+/// Whether a node votes, or was given the root before: what is given one, or named to get one, has started. Unknown while
+/// the groups do not run.
 fn knows(shared: &Shared, node: NodeId) -> Option<bool> {
     let control = shared.group(GroupId::CONTROL)?;
     if control.leadership().members.is_voter(node) {
         return Some(true);
     }
-    let holders = control.with_view(control::holders).ok()?.ok()?;
-    Some(holders.iter().any(|(holder, _)| *holder == node))
+    let holder = control.with_view(|view| control::holder(view, node)).ok()?.ok()?;
+    Some(holder.is_some())
 }
 
 /// How this node is, for `asker`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control;
-use eunoe_types::{Fault, NodeId};
+use eunoe_types::NodeId;
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -31,13 +31,14 @@ pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Resul
     }
     refresh.looked = Some(now);
     let control = shared.groups()?.control().clone();
-    let kept = control.with_view(kept)??;
-    let (Some(kept), given) = (kept, control.with_view(may_be_given)??) else {
+    let root = control.with_view(control::root)??;
+    let Some(made) = root.and_then(|root| root.made) else {
         return Ok(false);
     };
+    let given = control.with_view(may_be_given)??;
     let voters: Vec<NodeId> = control.leadership().members.voters;
     let wanted: Vec<NodeId> = voters.into_iter().filter(|id| given.contains(id)).collect();
-    if kept.iter().any(|id| !wanted.contains(id)) {
+    if made.kept.iter().any(|id| !wanted.contains(id)) {
         return Ok(true);
     }
     let own = shared.config.node_id;
@@ -49,13 +50,4 @@ pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Resul
         state.is_ok_and(|state| state.started && state.lease_left_ms > 0 && !state.share_kept)
     }));
     Ok(lacks.await.contains(&true))
-}
-
-/// Who keeps shares of the current root, as the log says.
-fn kept(view: &dyn eunoe_core::StateView) -> Result<Option<Vec<NodeId>>, Fault> {
-    let Some(epoch) = control::epoch(view)? else {
-        return Ok(None);
-    };
-    let root = control::current_root(view, &epoch)?;
-    Ok(root.and_then(|root| root.made).map(|made| made.kept))
 }

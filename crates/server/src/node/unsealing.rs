@@ -11,12 +11,15 @@ use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
-use super::custodian::slot_of;
+use super::custodian::{pending_slot, slot_of};
+use super::epochs::may_be_given;
 use super::{NodeError, Shared};
 use crate::groups::news;
-use crate::peer::{GivenRoot, RefusedGrant};
+use crate::peer::{GivenRoot, RefusedGrant, RootPart};
 
 const PAUSE: Duration = Duration::from_millis(200);
+/// Each attempt that came to nothing doubles the pause, up to this one: each is a command in the log.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long the root of the next epoch waits for the beginning of its attempt to be applied here.
 const PENDING_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long holders may take for their shares, if the lease lasts that long.
@@ -27,7 +30,7 @@ const BARRIER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Keeps the keyring unsealed with the current root, as long as the lease lasts.
 pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> {
     let control = shared.groups()?.control().clone();
-    let mut changed = shared.custodian.watch();
+    let (mut changed, mut pause) = (shared.custodian.watch(), PAUSE);
     loop {
         changed.mark_unchanged();
         if !shared.keyring.holds_root()
@@ -36,9 +39,11 @@ pub(super) async fn keep_unsealed(shared: Arc<Shared>) -> Result<(), NodeError> 
             && !control.with_view(control::is_sealed)??
             && !unseal(&shared, &epoch).await?
         {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
             continue;
         }
+        pause = PAUSE;
         news(&mut changed, PAUSE * 5).await;
     }
 }
@@ -62,7 +67,11 @@ async fn unseal(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
     if !record_grant(shared, slot.epoch).await {
         return Ok(false);
     }
-    let Some(root) = gather(shared, slot, &root).await? else {
+    let gathered = match gather(shared, slot, &root).await? {
+        None => from_memory(shared, slot, &root).await?,
+        gathered => gathered,
+    };
+    let Some(root) = gathered else {
         return Ok(false);
     };
     let unsealed = {
@@ -97,14 +106,13 @@ pub(super) async fn gather(
     if let Some(share) = own_share(shared, slot).await? {
         take(&mut gathering, own, &share);
     }
-    // What arrives after the lease would be a key in the memory of a node that must have none.
-    let patience = GATHER_TIMEOUT.min(Duration::from_millis(shared.keyring.lease().left_ms()));
+    let patience = patience(shared);
     let others = root.sharing.holders.iter().filter(|holder| **holder != own);
     let mut asked: FuturesUnordered<_> = others
         .map(async |holder| {
             let released = shared
                 .peers
-                .release_share(*holder, slot, shared.boot, patience)
+                .release_root(*holder, RootPart::Share, slot, shared.boot, patience)
                 .await;
             (*holder, released)
         })
@@ -119,6 +127,32 @@ pub(super) async fn gather(
             None => return Ok(None),
         }
     }
+}
+
+/// How long others may take. What arrives after the lease would be a key in the memory of a node that must have none.
+fn patience(shared: &Shared) -> Duration {
+    GATHER_TIMEOUT.min(Duration::from_millis(shared.keyring.lease().left_ms()))
+}
+
+/// The current root from the memory of a node that has it, when too few vaults give their shares: they are lost, or their
+/// nodes cannot be reached. As long as one node is unsealed the root can be shared anew, which takes a second one.
+async fn from_memory(shared: &Arc<Shared>, slot: Slot, root: &RootRow) -> Result<Option<RootKey>, NodeError> {
+    let Some(made) = &root.made else { return Ok(None) };
+    let others = shared.groups()?.control().with_view(may_be_given)??;
+    for node in others.into_iter().filter(|node| *node != shared.config.node_id) {
+        let asked = shared
+            .peers
+            .release_root(node, RootPart::Whole, slot, shared.boot, patience(shared));
+        let Ok(whole) = asked.await else { continue };
+        match RootKey::decode(shared.keyring.arena(), &whole) {
+            Ok(whole) if whole.commitment() == made.root_commit => {
+                tracing::warn!(%node, "too few vaults give their shares of the root: it came from a node's memory");
+                return Ok(Some(whole));
+            }
+            Ok(_) | Err(_) => tracing::error!(%node, "a node gave a root that is another one"),
+        }
+    }
+    Ok(None)
 }
 
 /// A share that is false, or of another root, counts for nothing, and whoever gave it is named.
@@ -140,6 +174,17 @@ async fn own_share(shared: &Arc<Shared>, slot: Slot) -> Result<Option<SecretByte
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The root of `slot` from memory, if it is the current one and this node has it now.
+fn own_root(shared: &Shared, slot: Slot) -> Result<Option<SecretBytes>, NodeError> {
+    let Ok(keys) = shared.keyring.unsealed() else {
+        return Ok(None);
+    };
+    let (root, commitment) = keys.root();
+    let epoch = shared.groups()?.control().with_view(control::epoch)??;
+    let is_current = |epoch: &EpochRow| epoch.root_commit == commitment && slot_of(epoch).ok() == Some(slot);
+    Ok(epoch.as_ref().is_some_and(is_current).then_some(root))
 }
 
 /// Writes into the control group's log that this process is about to have the root of the current epoch; false if that was
@@ -164,13 +209,13 @@ async fn record_grant(shared: &Arc<Shared>, epoch: u64) -> bool {
     }
 }
 
-/// Gives this node's share of a root to a process that the log names for it, as the log is now: a holder that is cut off
+/// Gives this node's part of a root to a process that the log names for it, as the log is now: a holder that is cut off
 /// gives none.
 pub(super) async fn release(
     shared: &Arc<Shared>,
     node: NodeId,
-    slot: Slot,
-    boot: BootId,
+    part: RootPart,
+    (slot, boot): (Slot, BootId),
 ) -> Result<SecretBytes, RefusedGrant> {
     let groups = shared.groups().map_err(|_| RefusedGrant::NotRecorded)?;
     let confirmed = groups.control().read_barrier(BARRIER_TIMEOUT).await;
@@ -182,30 +227,28 @@ pub(super) async fn release(
         let Some(epoch) = control::epoch(view)? else {
             return Ok(false);
         };
-        let is_admitted =
-            control::node(view, node)?.is_some_and(|row| row.state == control::NodeState::Admitted);
-        let pending = Slot {
-            epoch: epoch.epoch + 1,
-            attempt: epoch.last_attempt,
-        };
-        let is_pending = epoch.pending.is_some() && slot == pending;
-        let is_of_now = is_pending || slot == slot_of(&epoch)?;
+        let is_of_now = pending_slot(&epoch) == Some(slot) || slot == slot_of(&epoch)?;
         let is_named = control::was_granted(view, slot.epoch, (node, &boot))?;
-        Ok::<_, Fault>(is_admitted && is_of_now && is_named && !control::is_sealed(view)?)
+        let may_have = is_of_now && is_named && control::is_admitted(view, node)?;
+        Ok::<_, Fault>(may_have && !control::is_sealed(view)?)
     });
     match may_have {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => return Err(RefusedGrant::NotAdmitted),
         Ok(Err(_)) | Err(_) => return Err(RefusedGrant::NotRecorded),
     }
-    match own_share(shared, slot).await {
+    let own = match part {
+        RootPart::Share => own_share(shared, slot).await,
+        RootPart::Whole => own_root(shared, slot),
+    };
+    match own {
         Ok(Some(share)) => {
-            tracing::info!(%node, "a share of the root is given to a node");
+            tracing::info!(%node, ?part, "a part of the root is given to a node");
             Ok(share)
         }
         Ok(None) => Err(RefusedGrant::Sealed),
         Err(error) => {
-            tracing::error!(%error, "the vault does not give the share");
+            tracing::error!(%error, "the part of the root cannot be given");
             Err(RefusedGrant::NotRecorded)
         }
     }
@@ -267,8 +310,7 @@ async fn wait_pending(shared: &Arc<Shared>, slot: Slot) -> Result<(), RefusedGra
     let is_pending = || {
         let groups = shared.groups().ok()?;
         let epoch = groups.control().with_view(control::epoch).ok()?.ok()??;
-        let pending = epoch.pending.is_some() && epoch.last_attempt == slot.attempt;
-        Some(pending && epoch.epoch + 1 == slot.epoch)
+        Some(pending_slot(&epoch) == Some(slot))
     };
     let waiting = async {
         while is_pending() != Some(true) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use eunoe_core::control::{self, Command, EpochRow, RootRow, VerifyEpoch};
 use eunoe_custody::{KeyringError, VerifyError};
 use eunoe_types::Fault;
-use eunoe_vault::Slot;
 
+use super::custodian::pending_slot;
 use super::{NodeError, Shared, unsealing};
 use crate::groups::news;
 
@@ -49,12 +49,9 @@ fn due(view: &dyn eunoe_core::StateView, shared: &Shared) -> Result<Option<(Epoc
 
 /// Looks at an attempt and says what it found; false if that was not possible now.
 async fn look(shared: &Arc<Shared>, epoch: &EpochRow, root: &RootRow) -> Result<bool, NodeError> {
-    let (Ok(keys), Some(pending)) = (shared.keyring.unsealed(), epoch.pending) else {
+    let attempt = epoch.pending.zip(pending_slot(epoch));
+    let (Ok(keys), Some((pending, slot))) = (shared.keyring.unsealed(), attempt) else {
         return Ok(false);
-    };
-    let slot = Slot {
-        epoch: epoch.epoch + 1,
-        attempt: epoch.last_attempt,
     };
     // What an attempt makes leads to all that is alive before it.
     let Ok(held) = shared.keyring.expect_root(epoch.epoch) else {

@@ -51,9 +51,11 @@ impl Waiting {
         over.take(max).map(|(_, held)| *held).collect()
     }
 
-    /// Forgets an erasure that is not held any more.
-    pub(super) fn forget_hold(&mut self, held: &Held) {
-        self.holds.retain(|(_, known)| known != held);
+    /// Forgets erasures that are not held any more.
+    pub(super) fn forget_holds(&mut self, gone: &BTreeSet<Held>) {
+        if !gone.is_empty() {
+            self.holds.retain(|(_, known)| !gone.contains(known));
+        }
     }
 
     /// Sees these fences `now`; others are forgotten.
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!(waiting.let_go(after(60), 9), [short, late]);
         assert_eq!(waiting.let_go(after(90), 9), [short, late, long]);
         assert_eq!(waiting.let_go(after(90), 1), [short]);
-        waiting.forget_hold(&short);
+        waiting.forget_holds(&BTreeSet::from([short]));
         assert_eq!(waiting.let_go(after(90), 9), [late, long]);
     }
 }

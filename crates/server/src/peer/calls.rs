@@ -9,7 +9,9 @@ use eunoe_raft::TransportError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
 
-use super::{ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerState, ProposeOutcome};
+use super::{
+    ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerState, ProposeOutcome, RootPart,
+};
 
 /// Calls to peers, however they travel. Clones share the connections.
 pub type Peers = Arc<dyn PeerCalls>;
@@ -36,10 +38,11 @@ pub trait PeerCalls: Send + Sync + 'static {
         deadline: Duration,
     ) -> ChangeOutcome;
 
-    /// Asks `from` for its share of a root, for this run of this node. It ends within `timeout`.
-    async fn release_share(
+    /// Asks `from` for its part of a root, for this run of this node. It ends within `timeout`.
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
         timeout: Duration,

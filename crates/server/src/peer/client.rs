@@ -6,7 +6,7 @@ use bytes::Bytes;
 use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::{
     AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GroupMember, InstallRootRequest,
-    OpenHandOverRequest, PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, ReleaseShareRequest,
+    OpenHandOverRequest, PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, ReleaseRootRequest,
     RenewLeaseRequest, RetireRequest, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::TransportError;
@@ -18,7 +18,7 @@ use super::links::{Lane, Link};
 use super::transport::within;
 use super::{
     ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerCalls, PeerLinks, PeerState,
-    ProposeOutcome, status,
+    ProposeOutcome, RootPart, status,
 };
 use crate::telemetry;
 
@@ -107,26 +107,28 @@ impl PeerCalls for PeerClient {
         }
     }
 
-    async fn release_share(
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
         timeout: Duration,
     ) -> Result<SecretBytes, GrantError> {
         let mut link = self.link(from)?;
         let hand_over = HandOver::begin().map_err(|_| TransportError::Refused)?;
-        let message = ReleaseShareRequest {
+        let message = ReleaseRootRequest {
             epoch: slot.epoch,
             attempt: slot.attempt,
             boot_id: Bytes::copy_from_slice(boot_id.as_bytes()),
             public_key: Bytes::copy_from_slice(&hand_over.public()),
+            whole: part == RootPart::Whole,
         };
-        let call = link.client.release_share(timed(message, timeout));
+        let call = link.client.release_root(timed(message, timeout));
         match tokio::time::timeout(timeout, call).await {
             Ok(Ok(response)) => {
-                let share = hand_over.open(&response.into_inner().share);
-                Ok(share.map_err(|_| TransportError::Broken)?)
+                let part = hand_over.open(&response.into_inner().part);
+                Ok(part.map_err(|_| TransportError::Broken)?)
             }
             Ok(Err(status)) => match status::refused_grant(&status) {
                 Some(refused) if !status::was_never_sent(&status) => Err(refused.into()),

@@ -35,7 +35,7 @@ pub(crate) const MESSAGES: &[Reader] = &[
         })
     }),
     ("release", |bytes| {
-        read(bytes, |request: proto::ReleaseShareRequest| {
+        read(bytes, |request: proto::ReleaseRootRequest| {
             server::boot_id(&request.boot_id).is_ok()
         })
     }),

@@ -5,7 +5,9 @@ use eunoe_crypto::SecretBytes;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
 
-use super::{ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerState, ProposeOutcome, RefusedGrant};
+use super::{
+    ChangeOutcome, GivenRoot, GrantedLease, GroupChange, PeerState, ProposeOutcome, RefusedGrant, RootPart,
+};
 
 /// Answers peers. `from` is the node that the connection's certificate proved, and admitted.
 ///
@@ -21,10 +23,11 @@ pub trait PeerHandler: Send + Sync + 'static {
     /// Changes the members or the leadership of `group`, if this node leads it.
     async fn change_group(&self, from: NodeId, group: GroupId, change: GroupChange) -> ChangeOutcome;
 
-    /// Gives this node's share of a root to `from`, in the run `boot_id`, if the control group's log names it for that.
-    async fn release_share(
+    /// Gives this node's part of a root to `from`, in the run `boot_id`, if the control group's log names it for that.
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
     ) -> Result<SecretBytes, RefusedGrant>;

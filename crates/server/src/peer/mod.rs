@@ -21,6 +21,7 @@ pub use links::PeerLinks;
 pub(crate) use links::{CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES};
 pub use outcome::{
     ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerState, ProposeOutcome, RefusedGrant,
+    RootPart,
 };
 pub use server::{PeerServer, RaftInbound};
 pub use transport::GrpcTransport;

@@ -81,6 +81,15 @@ pub enum ChangeOutcome {
     Unknown,
 }
 
+/// What a node asks another one for, to have a root in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootPart {
+    /// The share in the other one's vault.
+    Share,
+    /// The current root, from the other one's memory: its last way back when too few vaults can be reached.
+    Whole,
+}
+
 /// What a node is given of a root.
 #[derive(Debug)]
 pub struct GivenRoot {

@@ -11,7 +11,7 @@ use eunoe_proto::peer::{
     DrainResponse, InstallRootRequest, InstallRootResponse, OpenHandOverRequest, OpenHandOverResponse,
     PingRequest, PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse,
     RaftCallRequest, RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest,
-    RelayTypingResponse, ReleaseShareRequest, ReleaseShareResponse, RenewLeaseRequest, RenewLeaseResponse,
+    RelayTypingResponse, ReleaseRootRequest, ReleaseRootResponse, RenewLeaseRequest, RenewLeaseResponse,
     RetireRequest, RetireResponse, change_group_request::Change, propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
@@ -25,7 +25,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::hand_overs::HandOvers;
 use super::{
-    ChangeOutcome, GivenRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, status,
+    ChangeOutcome, GivenRoot, GroupChange, PEER_MESSAGE_BYTES_MAX, PeerHandler, ProposeOutcome, RootPart,
+    status,
 };
 use crate::telemetry::{self, Attribute, Stage};
 use crate::tls::{PeerDirectory, PeerIdentity};
@@ -219,27 +220,27 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         Ok(Response::new(ChangeGroupResponse { not_leader }))
     }
 
-    async fn release_share(
+    async fn release_root(
         &self,
-        request: Request<ReleaseShareRequest>,
-    ) -> Result<Response<ReleaseShareResponse>, Status> {
+        request: Request<ReleaseRootRequest>,
+    ) -> Result<Response<ReleaseRootResponse>, Status> {
         let from = identity(&request)?.node;
-        let ReleaseShareRequest {
+        let ReleaseRootRequest {
             epoch,
             attempt,
             boot_id,
             public_key,
+            whole,
         } = request.into_inner();
         let public = public_key[..].try_into();
         let public = public.map_err(|_| Status::invalid_argument("a public key is 32 bytes"))?;
         let slot = Slot { epoch, attempt };
-        let released = self
-            .handler
-            .release_share(from, slot, self::boot_id(&boot_id)?)
-            .await;
-        let share = HandOver::seal_to(public, &released.map_err(status::of_grant)?);
-        let share = share.map_err(|_| Status::invalid_argument("nothing is sealed to this public key"))?;
-        Ok(Response::new(ReleaseShareResponse { share: share.into() }))
+        let part = if whole { RootPart::Whole } else { RootPart::Share };
+        let boot = self::boot_id(&boot_id)?;
+        let released = self.handler.release_root(from, part, slot, boot).await;
+        let part = HandOver::seal_to(public, &released.map_err(status::of_grant)?);
+        let part = part.map_err(|_| Status::invalid_argument("nothing is sealed to this public key"))?;
+        Ok(Response::new(ReleaseRootResponse { part: part.into() }))
     }
 
     async fn open_hand_over(

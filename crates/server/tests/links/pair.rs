@@ -10,7 +10,7 @@ use eunoe_crypto::SecretBytes;
 use eunoe_raft::{CallKind, Channel, PeerTransport as _, ServeError, Target, TransportError};
 use eunoe_server::peer::{
     ChangeOutcome, GivenRoot, GrantedLease, GroupChange, GrpcTransport, PeerCalls as _, PeerClient,
-    PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant,
+    PeerHandler, PeerLinks, PeerServer, PeerState, ProposeOutcome, RaftInbound, RefusedGrant, RootPart,
 };
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};
@@ -107,9 +107,10 @@ impl PeerHandler for Handler {
         }
     }
 
-    async fn release_share(
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
     ) -> Result<SecretBytes, RefusedGrant> {
@@ -119,7 +120,11 @@ impl PeerHandler for Handler {
             3 => Err(RefusedGrant::NotRecorded),
             _ => {
                 assert_eq!((from, slot), (NodeId(2), SLOT));
-                Ok(SecretBytes::new(vec![7; 69]))
+                let bytes = match part {
+                    RootPart::Share => vec![7; 69],
+                    RootPart::Whole => vec![7; 34],
+                };
+                Ok(SecretBytes::new(bytes))
             }
         }
     }

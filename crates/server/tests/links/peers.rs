@@ -7,7 +7,7 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::{Channel, PeerTransport as _, TransportError};
 use eunoe_server::peer::{
-    ChangeOutcome, GivenRoot, GrantError, GroupChange, PeerCalls as _, ProposeOutcome, RefusedGrant,
+    ChangeOutcome, GivenRoot, GrantError, GroupChange, PeerCalls as _, ProposeOutcome, RefusedGrant, RootPart,
 };
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use futures::stream::{self, StreamExt as _};
@@ -90,14 +90,16 @@ async fn changes_and_their_outcomes_cross_the_link() {
 }
 
 #[tokio::test]
-async fn a_share_is_released_or_refused_with_the_reason() {
+async fn a_part_of_a_root_is_released_or_refused_with_the_reason() {
     let pair = Pair::new().await;
-    let ask = async |node, boot: u8| {
+    let ask_for = async |part, node, boot: u8| {
         let boot = BootId([boot; 16]);
-        pair.client.release_share(node, SLOT, boot, SOON).await
+        pair.client.release_root(node, part, SLOT, boot, SOON).await
     };
-    let share = ask(pair.server.id, 0).await.unwrap();
-    assert_eq!(share.expose(), [7; 69]);
+    let ask = async |node, boot| ask_for(RootPart::Share, node, boot).await;
+    assert_eq!(ask(pair.server.id, 0).await.unwrap().expose(), [7; 69]);
+    let whole = ask_for(RootPart::Whole, pair.server.id, 0).await.unwrap();
+    assert_eq!(whole.expose(), [7; 34]);
     for (first, refused) in [
         (1, RefusedGrant::Sealed),
         (2, RefusedGrant::NotAdmitted),

@@ -8,7 +8,7 @@ use eunoe_raft::{CallKind, PeerTransport, Target, TransportError};
 use eunoe_server::node::Core;
 use eunoe_server::peer::{
     ChangeOutcome, GivenRoot, GrantError, GrantedLease, GroupChange, PeerCalls, PeerHandler as _, PeerState,
-    ProposeOutcome, RefusedGrant,
+    ProposeOutcome, RefusedGrant, RootPart,
 };
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
@@ -170,16 +170,18 @@ impl PeerCalls for Links {
         }
     }
 
-    async fn release_share(
+    async fn release_root(
         &self,
         from: NodeId,
+        part: RootPart,
         slot: Slot,
         boot_id: BootId,
         timeout: Duration,
     ) -> Result<SecretBytes, GrantError> {
         let own = self.own;
-        let serve =
-            move |core: Core| boxed(async move { core.handler().release_share(own, slot, boot_id).await });
+        let serve = move |core: Core| {
+            boxed(async move { core.handler().release_root(own, part, slot, boot_id).await })
+        };
         Ok(self
             .ask(from, timeout, Err(RefusedGrant::Sealed), serve)
             .await??)

@@ -9,7 +9,7 @@ use eunoe_raft::Node as Peer;
 use eunoe_server::groups::{Groups, change};
 use eunoe_server::peer::{GroupChange, Peers};
 use eunoe_server::surroundings;
-use eunoe_types::{Fault, NodeId};
+use eunoe_types::NodeId;
 use rand::RngExt as _;
 
 use super::coverage::Event;
@@ -116,7 +116,7 @@ pub(super) fn remove(world: &mut World) {
 async fn shrink(groups: &Groups, peers: &Peers, id: NodeId) -> Option<()> {
     change_all(groups, peers, &GroupChange::Remove(id)).await?;
     let mut attempts = 0..60;
-    while is_holder(groups, id)? {
+    while shares_root(groups, id)? {
         attempts.next()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -128,19 +128,9 @@ async fn shrink(groups: &Groups, peers: &Peers, id: NodeId) -> Option<()> {
     propose(groups, &Command::RemoveNode(id)).await
 }
 
-/// Whether a node is a holder of the current root.
-fn is_holder(groups: &Groups, id: NodeId) -> Option<bool> {
-    let holds = groups.control().with_view(|view| {
-        let epoch = control::epoch(view)?;
-        let root = epoch
-            .map(|epoch| control::current_root(view, &epoch))
-            .transpose()?;
-        Ok::<_, Fault>(
-            root.flatten()
-                .is_some_and(|root| root.sharing.holders.contains(&id)),
-        )
-    });
-    holds.ok()?.ok()
+fn shares_root(groups: &Groups, id: NodeId) -> Option<bool> {
+    let shares = groups.control().with_view(|view| control::shares_root(view, id));
+    shares.ok()?.ok()
 }
 
 /// Until it is done, as an operator would: asking again is safe.

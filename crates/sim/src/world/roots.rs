@@ -8,7 +8,7 @@ use eunoe_core::control::{self, Standing};
 use eunoe_types::{Fault, GroupId};
 use eunoe_vault::Slot;
 
-use super::coverage::Event;
+use super::coverage::{Coverage, Event};
 use super::{Shape, World};
 
 /// All roots that were ever named, by what they lead to and how many shares have them.
@@ -20,10 +20,6 @@ pub(super) struct Roots {
     current: Option<Slot>,
     /// The last attempt that was seen to erase nothing.
     refreshing: Option<Slot>,
-    /// Roots that came to count without an erasure.
-    refreshed: u64,
-    /// Times when keys were destroyed although not every node had spoken.
-    by_most: u64,
     destroyed_before: u64,
     full_before: u64,
 }
@@ -34,36 +30,38 @@ struct Root {
     threshold: usize,
 }
 
+fn slot(epoch: u64, attempt: u64) -> Result<Slot, Fault> {
+    let attempt = u32::try_from(attempt).map_err(|_| Fault::broken("an attempt is too large"))?;
+    Ok(Slot { epoch, attempt })
+}
+
 impl Roots {
-    fn read(&mut self, view: &dyn StateView) -> Result<(), Fault> {
+    fn read(&mut self, view: &dyn StateView, coverage: &Coverage) -> Result<(), Fault> {
         let Some(epoch) = control::epoch(view)? else {
             return Ok(());
         };
         for (epoch, attempt, row) in control::roots(view)? {
-            let attempt = u32::try_from(attempt).map_err(|_| Fault::broken("an attempt is too large"))?;
             let root = Root {
                 leads_to: row.leads_to,
                 threshold: row.sharing.threshold.into(),
             };
-            self.known.insert(Slot { epoch, attempt }, root);
+            self.known.insert(slot(epoch, attempt)?, root);
         }
-        let attempt = u32::try_from(epoch.attempt).map_err(|_| Fault::broken("an attempt is too large"))?;
-        let current = Slot {
-            epoch: epoch.epoch,
-            attempt,
-        };
-        self.refreshed += u64::from(self.current != Some(current) && self.refreshing == Some(current));
-        self.current = Some(current);
+        let current = Some(slot(epoch.epoch, epoch.attempt)?);
+        if self.current != current && self.refreshing == current {
+            coverage.count(Event::Refreshed);
+        }
+        self.current = current;
         if control::pending_epoch(view)?.is_some_and(|list| list.keys.is_empty()) {
-            self.refreshing = Some(Slot {
-                epoch: epoch.epoch + 1,
-                attempt: epoch.last_attempt,
-            });
+            let preparing = epoch.preparing();
+            self.refreshing = preparing.map(|(epoch, attempt)| Slot { epoch, attempt });
         }
         let standing = Standing::read(view)?;
         let by_most = |before: u64, full: u64| before > full && before > 0;
         let now = by_most(standing.destroyed_before(), standing.full_before());
-        self.by_most += u64::from(now && !by_most(self.destroyed_before, self.full_before));
+        if now && !by_most(self.destroyed_before, self.full_before) {
+            coverage.count(Event::DestroyedByMost);
+        }
         self.destroyed_before = standing.destroyed_before();
         self.full_before = standing.full_before();
         Ok(())
@@ -91,14 +89,8 @@ impl World {
         }
         let mut roots = std::mem::take(&mut self.roots);
         roots.applied = applied;
-        let read = group.with_view(|view| roots.read(view));
+        let read = group.with_view(|view| roots.read(view, &self.coverage));
         if matches!(read, Ok(Ok(()))) {
-            for _ in 0..std::mem::take(&mut roots.refreshed) {
-                self.coverage.count(Event::Refreshed);
-            }
-            for _ in 0..std::mem::take(&mut roots.by_most) {
-                self.coverage.count(Event::DestroyedByMost);
-            }
             self.judge(&roots);
         }
         self.roots = roots;

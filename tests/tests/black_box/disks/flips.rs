@@ -33,6 +33,8 @@ const LIMITS: &str = "snapshot_log_bytes = 12582912";
 const CALL_TIME: Duration = Duration::from_secs(4);
 /// Between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(100);
+/// What a node says whose share of the root is gone: this one's is the only one.
+const SHARE_LOST: &str = "the share of the root in this node's vault cannot be read";
 /// Flips at random places when `EUNOE_FLIPS` does not say how many.
 const FLIPS_DEFAULT: u64 = 0;
 
@@ -64,11 +66,13 @@ enum Fsck {
 enum Node {
     /// It stops, and its last words have this in them.
     Stops(&'static str),
+    /// It stays up without the root key, reads nothing, and says why: other nodes' shares would do.
+    StaysSealed,
     /// All is read as it was written.
     Serves,
 }
 use Fsck::{Damaged, Repairable, Sound};
-use Node::{Serves, Stops};
+use Node::{Serves, StaysSealed, Stops};
 use Place::{At, BeforeWrittenEnd, Last, LastRecordLength, Middle};
 
 const IDENTITY: Kind = ("", "node", "");
@@ -96,7 +100,7 @@ const CASES: &[(Kind, Place, Fsck, Node)] = &[
     (VAULT, At(4_096 + 10), Sound, Serves),
     // The record of the root, the bytes that it is sealed under, and the record of a free slot.
     (VAULT, At(8_192 + 20), Sound, Stops("the vault is damaged")),
-    (VAULT, At(12_288 + 50), Sound, Stops("is dead")),
+    (VAULT, At(12_288 + 50), Sound, StaysSealed),
     (VAULT, At(77_824 + 10), Sound, Stops("the vault is damaged")),
     (VAULT, Last, Sound, Serves),
     (SEALED, At(0), Damaged, Stops("is damaged at byte 0")),
@@ -143,8 +147,8 @@ async fn a_flipped_byte_in_any_file_stops_the_node_or_harms_nothing() {
         let (at, seen_fsck) = world.flip(&path, *place, 1).await;
         let seen = world.run().await;
         let fits = match (&seen, node) {
-            (None, Serves) => true,
-            (Some(said), Stops(words)) => said.contains(words),
+            (Seen::Served, Serves) | (Seen::StayedSealed, StaysSealed) => true,
+            (Seen::Stopped(said), Stops(words)) => said.contains(words),
             _ => false,
         };
         if seen_fsck != *fsck || !fits {
@@ -160,10 +164,18 @@ async fn a_flipped_byte_in_any_file_stops_the_node_or_harms_nothing() {
         let (at, fsck) = world.flip(&path, At(at), 1 << random.below(8)).await;
         eprintln!("{} byte {at}: {fsck:?}", path.display());
         // What is read is right, or the node has stopped: that is all that holds everywhere.
-        stopped += u64::from(world.run().await.is_some());
+        stopped += u64::from(matches!(world.run().await, Seen::Stopped(_)));
     }
     eprintln!("{flips} random flips stopped the node {stopped} times");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What became of the node, with the last words of one that stopped.
+#[derive(Debug)]
+enum Seen {
+    Served,
+    Stopped(String),
+    StayedSealed,
 }
 
 /// A stopped node with data of every kind, a copy of which is damaged in each case.
@@ -274,33 +286,38 @@ impl World {
         bytes.trim_end_matches(" bytes").parse().unwrap()
     }
 
-    /// Starts the node and reads all that was written. Answers the node's last words if it stopped.
-    async fn run(&self) -> Option<String> {
-        fs::write(self.cluster.node_dir(NODE).join("eunoed.log"), "").unwrap();
+    /// Starts the node and reads all that was written.
+    async fn run(&self) -> Seen {
+        let log = self.cluster.node_dir(NODE).join("eunoed.log");
+        fs::write(&log, "").unwrap();
         let (mut child, process) = self.cluster.start_here(NODE).await;
         let read = async {
             while self.read().await.is_err() {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        let read_or_ended = async {
-            tokio::select! {
-                ended = child.wait() => Some(ended.unwrap()),
-                () = read => None,
+        let sealed = async {
+            while !fs::read_to_string(&log).unwrap().contains(SHARE_LOST) {
+                tokio::time::sleep(PAUSE).await;
             }
         };
-        let ended = tokio::time::timeout(PATIENCE, read_or_ended).await;
-        match ended.expect("a node serves or stops") {
-            Some(status) => {
-                assert_eq!(status.code(), Some(1));
-                Some(last_words(&self.cluster, NODE))
+        let seen = async {
+            tokio::select! {
+                ended = child.wait() => {
+                    assert_eq!(ended.unwrap().code(), Some(1));
+                    Seen::Stopped(last_words(&self.cluster, NODE))
+                }
+                () = read => Seen::Served,
+                () = sealed => Seen::StayedSealed,
             }
-            None => {
-                process.signal(Signal::KILL);
-                child.wait().await.unwrap();
-                None
-            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, seen).await;
+        let seen = seen.expect("a node serves, says what it lacks, or stops");
+        if !matches!(seen, Seen::Stopped(_)) {
+            process.signal(Signal::KILL);
+            child.wait().await.unwrap();
         }
+        seen
     }
 
     /// Reads everything. What is read is right; an error says that it could not be read.

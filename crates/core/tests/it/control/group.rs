@@ -16,6 +16,7 @@ pub(crate) const PAGE: PageName = PageName {
     level: 1,
     index: 3,
 };
+pub(crate) const BEGUN: TimeMs = TimeMs(1_700_000_000_000);
 pub(crate) const CANCELLED: TimeMs = TimeMs(7);
 pub(crate) const BOOT: BootId = BootId([0xb0; 16]);
 
@@ -51,6 +52,24 @@ pub(crate) fn made(sharing: &Sharing, root_commit: [u8; 32]) -> MadeRoot {
     }
 }
 
+/// The beginning of a realm of these nodes, which all share its root.
+pub(crate) fn genesis_of(nodes: Vec<NodeRow>, policy: Policy, time: TimeMs) -> Genesis {
+    let sharing = among(nodes.iter().map(|node| node.id.0));
+    Genesis {
+        realm: Realm([1; 16]),
+        attempt: 1,
+        pages: Vec::new(),
+        levels: 2,
+        made: made(&sharing, [2; 32]),
+        sharing,
+        founder: (NodeId(1), BOOT),
+        data_groups: 1,
+        time,
+        nodes,
+        policy,
+    }
+}
+
 /// How many different groups of `size` there are among so many.
 fn groups_of(count: usize, size: usize) -> usize {
     match (count, size) {
@@ -81,20 +100,8 @@ impl Group {
             attempt: 1,
             pages: vec![page],
         };
-        let sharing = among(1..=3);
-        let genesis = Command::Genesis(Genesis {
-            realm: Realm([1; 16]),
-            attempt: 1,
-            pages: Vec::new(),
-            levels: 2,
-            made: made(&sharing, [2; 32]),
-            sharing,
-            founder: (NodeId(1), BOOT),
-            data_groups: 1,
-            time: TimeMs(1_700_000_000_000),
-            nodes: (1..=3).map(node).collect(),
-            policy: Policy::Eu27,
-        });
+        let nodes = (1..=3).map(node).collect();
+        let genesis = Command::Genesis(genesis_of(nodes, Policy::Eu27, BEGUN));
         for command in [staged, genesis] {
             assert_eq!(group.propose(&command), Reply::Done);
         }

@@ -1,10 +1,10 @@
 //! What the control group makes of sites: before, at and after genesis.
 
-use eunoe_core::control::{self, Command, ControlMachine, Genesis, NodeRow, NodeState, Rejection, Reply};
+use eunoe_core::control::{self, Command, ControlMachine, NodeRow, NodeState, Rejection, Reply};
 use eunoe_core::placement::Policy;
-use eunoe_types::{NodeId, Realm, TimeMs};
+use eunoe_types::{NodeId, TimeMs};
 
-use super::group::{BOOT, among, made};
+use super::group::genesis_of;
 use crate::support::{Rows, run};
 
 /// 2024-10-04.
@@ -24,20 +24,8 @@ fn node(id: u64, site: &str) -> NodeRow {
 }
 
 fn genesis(policy: Policy, sites: &[&str]) -> Command<'static> {
-    let sharing = among(1..=sites.len() as u64);
-    Command::Genesis(Genesis {
-        realm: Realm([1; 16]),
-        attempt: 1,
-        pages: Vec::new(),
-        levels: 2,
-        made: made(&sharing, [2; 32]),
-        sharing,
-        founder: (NodeId(1), BOOT),
-        data_groups: 1,
-        time: BEGUN,
-        nodes: (1..).zip(sites).map(|(id, site)| node(id, site)).collect(),
-        policy,
-    })
+    let nodes = (1..).zip(sites).map(|(id, site)| node(id, site)).collect();
+    Command::Genesis(genesis_of(nodes, policy, BEGUN))
 }
 
 fn admit(id: u64, site: &str, time: TimeMs) -> Command<'static> {

@@ -117,27 +117,13 @@ fn what_is_said_of_a_root_fits_how_it_is_shared() {
 fn a_genesis_is_shared_among_its_own_nodes_and_kept_by_all() {
     use eunoe_core::control::{ControlMachine, Genesis};
     use eunoe_core::placement::Policy;
-    use eunoe_types::{Realm, TimeMs};
 
-    use super::group::{BOOT, node};
+    use super::group::{BEGUN, genesis_of, node};
     use crate::support::{Rows, run};
 
     type Change = fn(&mut Genesis);
 
-    let sharing = among(1..=3);
-    let right = Genesis {
-        realm: Realm([1; 16]),
-        attempt: 1,
-        pages: Vec::new(),
-        levels: 2,
-        made: made(&sharing, [2; 32]),
-        sharing,
-        founder: (NodeId(1), BOOT),
-        data_groups: 1,
-        time: TimeMs(1_700_000_000_000),
-        nodes: (1..=3).map(node).collect(),
-        policy: Policy::Eu27,
-    };
+    let right = genesis_of((1..=3).map(node).collect(), Policy::Eu27, BEGUN);
     let apply = |genesis: &Genesis| {
         let mut rows = Rows::default();
         let command = Command::Genesis(genesis.clone()).encode();
