@@ -7,6 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use eunoe_client::{Client, Context, Pem};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Nodes of the cluster.
 pub(crate) const NODES: usize = 3;
@@ -23,6 +25,8 @@ pub(crate) struct Cluster {
 pub(crate) struct Counters {
     pub(crate) cpu: Duration,
     pub(crate) syncs: u64,
+    /// Bytes of the logs.
+    pub(crate) written: u64,
 }
 
 impl Sub for Counters {
@@ -32,6 +36,7 @@ impl Sub for Counters {
         Self {
             cpu: self.cpu - earlier.cpu,
             syncs: self.syncs.saturating_sub(earlier.syncs),
+            written: self.written.saturating_sub(earlier.written),
         }
     }
 }
@@ -108,7 +113,27 @@ impl Cluster {
             let client = Client::connect(self.context_of(vec![endpoint.clone()])?).await?;
             syncs += client.cluster().status().await?.log_syncs;
         }
-        Ok(Counters { cpu, syncs })
+        let mut written = 0;
+        for node in 1..=NODES {
+            written += self.log_bytes(node).await?;
+        }
+        Ok(Counters { cpu, syncs, written })
+    }
+
+    /// Bytes that a node wrote to its log, as its metrics say.
+    async fn log_bytes(&self, node: usize) -> Result<u64, Box<dyn Error>> {
+        let config = std::fs::read_to_string(self.dir.path().join(format!("conf/node-{node}.toml")))?;
+        let config: toml::Table = toml::from_str(&config)?;
+        let admin = config["listen"]["admin"].as_str().ok_or("no admin address")?;
+        let mut stream = TcpStream::connect(admin).await?;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let value = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("eunoe_log_written_bytes_total "));
+        Ok(value.ok_or("no such metric")?.parse()?)
     }
 }
 

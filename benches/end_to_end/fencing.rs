@@ -11,6 +11,7 @@ use eunoe_client::{Client, ClientError, StreamOptions, input};
 use tokio::task::JoinHandle;
 
 use crate::cases::PURPOSE;
+use crate::measure::percentile;
 
 /// The load: 10,000 appends a second over all its streams, as far as the machine can.
 const LOAD_STREAMS: usize = 8;
@@ -36,7 +37,7 @@ pub(crate) async fn run(client: &Client, ids: &[String]) -> Result<(), Box<dyn E
         for (people, messages) in [FEW, MANY] {
             let subjects = prepare(client, &format!("{name}-{messages}"), people, messages).await?;
             let load = has_load.then(|| Load::begin(client, ids));
-            let (mut latencies, begun) = (Vec::new(), Instant::now());
+            let mut latencies = Vec::new();
             for subject in subjects {
                 let request = RequestErasureRequest {
                     target: Some(Target::Subject(subject)),
@@ -50,11 +51,11 @@ pub(crate) async fn run(client: &Client, ids: &[String]) -> Result<(), Box<dyn E
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             let appended = match load {
-                Some(load) => load.end().await?,
-                None => 0,
+                Some(load) => load.end().await?.per_second(),
+                None => 0.0,
             };
             rows.push(Row {
-                load: appended as f64 / begun.elapsed().as_secs_f64(),
+                load: appended,
                 messages,
                 latencies,
             });
@@ -103,15 +104,36 @@ async fn prepare(
 }
 
 /// Appends in the background at a steady rate, as far as the machine can.
-struct Load {
+pub(crate) struct Load {
+    begun: Instant,
     ended: Arc<AtomicBool>,
-    appended: Arc<AtomicU64>,
+    acks: Arc<Acks>,
     streams: Vec<JoinHandle<Result<(), ClientError>>>,
 }
 
+#[derive(Default)]
+struct Acks {
+    count: AtomicU64,
+    slowest_us: AtomicU64,
+}
+
+/// What became of a load.
+pub(crate) struct Appended {
+    count: u64,
+    within: Duration,
+    /// The longest that an append waited for its ack.
+    pub(crate) slowest: Duration,
+}
+
+impl Appended {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.count as f64 / self.within.as_secs_f64()
+    }
+}
+
 impl Load {
-    fn begin(client: &Client, ids: &[String]) -> Self {
-        let (ended, appended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    pub(crate) fn begin(client: &Client, ids: &[String]) -> Self {
+        let (ended, acks) = (Arc::new(AtomicBool::new(false)), Arc::new(Acks::default()));
         let streams = (0..LOAD_STREAMS).map(|place| {
             let author = input::participant(ParticipantKind::Visitor, format!("visitor/{place}"));
             let message = input::text_message(
@@ -124,23 +146,29 @@ impl Load {
                 client.clone(),
                 message,
                 Arc::clone(&ended),
-                Arc::clone(&appended),
+                Arc::clone(&acks),
             ))
         });
         Self {
+            begun: Instant::now(),
             streams: streams.collect(),
             ended,
-            appended,
+            acks,
         }
     }
 
-    async fn end(self) -> Result<u64, Box<dyn Error>> {
-        let appended = self.appended.load(Ordering::Relaxed);
+    pub(crate) async fn end(self) -> Result<Appended, Box<dyn Error>> {
+        let (count, within) = (self.acks.count.load(Ordering::Relaxed), self.begun.elapsed());
         self.ended.store(true, Ordering::Relaxed);
         for stream in self.streams {
             stream.await??;
         }
-        Ok(appended)
+        let slowest = Duration::from_micros(self.acks.slowest_us.load(Ordering::Relaxed));
+        Ok(Appended {
+            count,
+            within,
+            slowest,
+        })
     }
 }
 
@@ -148,7 +176,7 @@ async fn write(
     client: Client,
     message: MessageInput,
     ended: Arc<AtomicBool>,
-    appended: Arc<AtomicU64>,
+    acks: Arc<Acks>,
 ) -> Result<(), ClientError> {
     let mut stream = client.stream_append(StreamOptions {
         window: WINDOW,
@@ -158,11 +186,14 @@ async fn write(
     while !ended.load(Ordering::Relaxed) {
         step.tick().await;
         for _ in 0..PER_STEP {
+            // A stream that takes no more messages stalls as well.
+            let (asked, acks) = (Instant::now(), Arc::clone(&acks));
             let ack = stream.send(message.clone()).await?;
-            let appended = Arc::clone(&appended);
             tokio::spawn(async move {
                 if ack.await.is_ok() {
-                    appended.fetch_add(1, Ordering::Relaxed);
+                    let waited = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    acks.count.fetch_add(1, Ordering::Relaxed);
+                    acks.slowest_us.fetch_max(waited, Ordering::Relaxed);
                 }
             });
         }
@@ -180,12 +211,7 @@ fn print(rows: Vec<Row>) {
     let mut first = None;
     for mut row in rows {
         row.latencies.sort_unstable();
-        let at = |percent: usize| {
-            let last = row.latencies.len().saturating_sub(1);
-            row.latencies
-                .get(last * percent / 100)
-                .map_or(0.0, |time| time.as_secs_f64() * 1e3)
-        };
+        let at = |percent| percentile(&row.latencies, percent).as_secs_f64() * 1e3;
         let first = *first.get_or_insert(at(50));
         println!(
             "| {:.0} | {} | {} | {:.2} | {:.2} | {:.1} |",

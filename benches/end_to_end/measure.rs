@@ -27,13 +27,7 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn new(name: String, mut load: Load, spent: Counters) -> Self {
         load.latencies.sort_unstable();
-        let at = |percent: usize| {
-            let last = load.latencies.len().saturating_sub(1);
-            load.latencies
-                .get(last * percent / 100)
-                .copied()
-                .unwrap_or_default()
-        };
+        let at = |percent| percentile(&load.latencies, percent);
         let (done, seconds) = (load.done.max(1) as f64, load.wall.as_secs_f64());
         Self {
             name,
@@ -45,6 +39,12 @@ impl Figures {
             per_sync: done * NODES as f64 / spent.syncs.max(1) as f64,
         }
     }
+}
+
+/// What so many of a hundred are not above; `sorted` is in its order.
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(last * percent / 100).copied().unwrap_or_default()
 }
 
 /// All cases of one run.

@@ -25,6 +25,15 @@ const FOUND: &[(u64, &str)] = &[
         "a cut-off node accepts appends after a fence, for its lease at most",
     ),
     (12, "reads began before a command that was under way was over"),
+    (
+        45,
+        "a call was told that it had no effect when only its answer could not be made",
+    ),
+    (
+        57,
+        "too few shares could be reached and one memory had the root: nothing could mend that",
+    ),
+    (88, "the same, with a node that was leaving"),
 ];
 
 /// Seeds of every run, beside those.

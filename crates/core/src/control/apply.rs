@@ -29,6 +29,7 @@ impl Machine for ControlMachine {
             Command::Genesis(genesis) => begin(txn, genesis)?,
             Command::CreateKeys { keys, .. } => create_keys(txn, keys)?,
             Command::AdmitNode { time, node } => placement::admit_allowed(txn, node, *time)?,
+            Command::LetLeave(node) => let_leave(txn, *node)?,
             Command::RemoveNode(node) => remove(txn, *node)?,
             Command::GrantRoot { node, boot, epoch } => grant(txn, *node, boot, *epoch)?,
             Command::RaiseVersion(version) => raise(txn, *version)?,
@@ -69,7 +70,7 @@ pub(super) fn node(txn: &Txn<'_>, id: NodeId) -> Result<Option<NodeRow>, Fault> 
 }
 
 pub(super) fn is_admitted(txn: &Txn<'_>, id: NodeId) -> Result<bool, Fault> {
-    Ok(node(txn, id)?.is_some_and(|node| node.state == NodeState::Admitted))
+    Ok(node(txn, id)?.is_some_and(|node| node.state.is_admitted()))
 }
 
 fn stage_pages(txn: &mut Txn<'_>, attempt: u64, pages: &[Page<'_>]) -> Result<Answer, Fault> {
@@ -249,6 +250,8 @@ pub(super) fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
     match node(txn, new.id)? {
         // The same admission again, after an answer that got lost.
         Some(known) if known == row => return Ok(Ok(Reply::Done)),
+        // It was about to leave, and stays after all.
+        Some(known) if known.state == NodeState::Leaving && known.is_as(&row) => {}
         Some(_) => return Ok(Err(Rejection::NodeIdUsed)),
         None => {}
     }
@@ -262,19 +265,25 @@ pub(super) fn admit(txn: &mut Txn<'_>, new: &NodeRow) -> Result<Answer, Fault> {
     Ok(Ok(Reply::Done))
 }
 
+fn let_leave(txn: &mut Txn<'_>, id: NodeId) -> Result<Answer, Fault> {
+    go_on(txn, id, NodeState::Leaving, "eunoe/node-leaving@v1")
+}
+
 fn remove(txn: &mut Txn<'_>, id: NodeId) -> Result<Answer, Fault> {
+    go_on(txn, id, NodeState::Removed, "eunoe/node-removed@v1")
+}
+
+/// Takes a node to a later state of its life. One that is removed stays so.
+fn go_on(txn: &mut Txn<'_>, id: NodeId, state: NodeState, event: &str) -> Result<Answer, Fault> {
     let Some(mut row) = node(txn, id)? else {
         return Ok(Err(Rejection::NoSuchNode));
     };
-    if row.state == NodeState::Removed {
+    if row.state == state || row.state == NodeState::Removed {
         return Ok(Ok(Reply::Done));
     }
-    row.state = NodeState::Removed;
+    row.state = state;
     txn.put(NodeRow::key(id), row.encode());
-    Event::new()
-        .number("node", id.0)
-        .text("t", "eunoe/node-removed@v1")
-        .record(txn)?;
+    Event::new().number("node", id.0).text("t", event).record(txn)?;
     Ok(Ok(Reply::Done))
 }
 

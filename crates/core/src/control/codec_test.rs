@@ -24,7 +24,7 @@ fn genesis_row() -> impl Strategy<Value = GenesisRow> {
 }
 
 fn node_row() -> impl Strategy<Value = NodeRow> {
-    let state = select(vec![NodeState::Admitted, NodeState::Removed]);
+    let state = select(vec![NodeState::Admitted, NodeState::Leaving, NodeState::Removed]);
     (
         any::<u64>(),
         "\\PC{0,60}",

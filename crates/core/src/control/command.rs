@@ -43,6 +43,8 @@ pub enum Command<'a> {
         /// The node.
         node: NodeRow,
     },
+    /// Gives a node no share of roots that are made from now on: it is about to be removed.
+    LetLeave(NodeId),
     /// Takes a node out for good.
     RemoveNode(NodeId),
     /// Records that a process is about to be given the root, before it is given.
@@ -215,6 +217,9 @@ impl<'a> Command<'a> {
                 e.u8(15);
             }
             Self::CancelErasure(cancel) => cancel.encode(e.u8(16)),
+            Self::LetLeave(node) => {
+                e.u8(17).varint(node.0);
+            }
             Self::ShareEpoch(share) => share.encode(e.u8(20)),
             Self::VerifyEpoch(verify) => verify.encode(e.u8(21)),
             Self::LeaseOver(over) => over.encode(e.u8(22)),
@@ -263,6 +268,7 @@ impl<'a> Command<'a> {
             14 => Self::AttestDestroyed(AttestDestroyed::decode(&mut d)?),
             15 => Self::Sweep,
             16 => Self::CancelErasure(CancelErasure::decode(&mut d)?),
+            17 => Self::LetLeave(NodeId(d.varint()?)),
             20 => Self::ShareEpoch(ShareEpoch::decode(&mut d)?),
             21 => Self::VerifyEpoch(VerifyEpoch::decode(&mut d)?),
             22 => Self::LeaseOver(LeaseOver::decode(&mut d)?),

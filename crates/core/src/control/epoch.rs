@@ -65,6 +65,11 @@ pub(super) fn begin(txn: &mut Txn<'_>, new: &BeginEpoch) -> Result<Answer, Fault
         }
     }
     let sharing = &new.sharing;
+    for holder in &sharing.holders {
+        if !holder::may_keep_share(txn, *holder)? {
+            return Ok(Err(Rejection::NoSuchNode));
+        }
+    }
     let is_given = |node| new.recipients.iter().any(|(id, _)| id == node);
     if !sharing.is_sound() || !sharing.holders.iter().all(is_given) {
         return Ok(Err(Rejection::BadSharing));
@@ -294,7 +299,7 @@ pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fau
     };
     let mut keeping = 0;
     for node in &made.kept {
-        keeping += usize::from(holder::may_be_given(txn, *node)?);
+        keeping += usize::from(holder::may_keep_share(txn, *node)?);
     }
     if keeping < usize::from(root.sharing.threshold) {
         return Ok(Err(Rejection::TooFewHolders));

@@ -26,6 +26,12 @@ pub(super) fn may_be_given(txn: &Txn<'_>, node: NodeId) -> Result<bool, Fault> {
     Ok(!is_retired && apply::is_admitted(txn, node)?)
 }
 
+/// Whether a node may be given a share of a root that is made now: it may be given a root, and is not about to leave.
+pub(super) fn may_keep_share(txn: &Txn<'_>, node: NodeId) -> Result<bool, Fault> {
+    let is_leaving = apply::node(txn, node)?.is_some_and(|row| row.state == NodeState::Leaving);
+    Ok(!is_leaving && may_be_given(txn, node)?)
+}
+
 /// Remembers that a node's vault is about to be given a share that leads to keys of an epoch.
 pub(super) fn note_share(txn: &mut Txn<'_>, node: NodeId, leads_to: u64) -> Result<(), Fault> {
     let known = holder(txn, node)?.unwrap_or(HolderRow::NONE);
@@ -143,9 +149,9 @@ pub(super) fn lease_over(txn: &mut Txn<'_>, said: &LeaseOver) -> Result<Answer, 
 
 /// Takes a removed node's shares and memory for gone, on evidence.
 pub(super) fn decommission(txn: &mut Txn<'_>, said: &Decommission) -> Result<Answer, Fault> {
-    match apply::node(txn, said.node)?.map(|node| node.state) {
-        Some(NodeState::Removed) => {}
-        Some(NodeState::Admitted) => return Ok(Err(Rejection::NodeAdmitted)),
+    match apply::node(txn, said.node)?.map(|node| node.state.is_admitted()) {
+        Some(false) => {}
+        Some(true) => return Ok(Err(Rejection::NodeAdmitted)),
         None => return Ok(Err(Rejection::NoSuchNode)),
     }
     let Some(held) = holder(txn, said.node)? else {

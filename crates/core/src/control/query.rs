@@ -8,8 +8,8 @@ use super::command::PageName;
 use super::erasure_query::prefixed;
 use super::erasure_row::EpochRow;
 use super::row::{
-    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, NodeState, event_key, frontier_key, leaf_row_key,
-    page_generation_key, page_key, ram_set_key, staged_page_key, version_key,
+    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
+    page_key, ram_set_key, staged_page_key, version_key,
 };
 use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};
@@ -46,7 +46,7 @@ pub fn node(view: &dyn StateView, id: NodeId) -> Result<Option<NodeRow>, Fault> 
 
 /// Whether a node is admitted.
 pub fn is_admitted(view: &dyn StateView, id: NodeId) -> Result<bool, Fault> {
-    Ok(node(view, id)?.is_some_and(|node| node.state == NodeState::Admitted))
+    Ok(node(view, id)?.is_some_and(|node| node.state.is_admitted()))
 }
 
 /// All nodes, removed ones included, in the order of their ids.

@@ -30,8 +30,17 @@ pub struct GenesisRow {
 pub enum NodeState {
     /// It may be talked to.
     Admitted,
+    /// As that, but it is about to be removed: it is given no share of a root that is made now.
+    Leaving,
     /// Gone for good.
     Removed,
+}
+
+impl NodeState {
+    /// Whether it may be talked to.
+    pub fn is_admitted(self) -> bool {
+        self != Self::Removed
+    }
 }
 
 /// A node.
@@ -47,7 +56,7 @@ pub struct NodeRow {
     pub spki_sha256: [u8; 32],
     /// Where it says it stands: a [`Site`](crate::placement::Site) in its one spelling.
     pub site: String,
-    /// Admitted or removed.
+    /// Where it is in its life.
     pub state: NodeState,
 }
 
@@ -117,6 +126,16 @@ impl GenesisRow {
 }
 
 impl NodeRow {
+    /// Whether it is the same node at the same place, whatever its state.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let state = self.state;
+        *self
+            == Self {
+                state,
+                ..other.clone()
+            }
+    }
+
     pub(super) fn key(id: NodeId) -> Vec<u8> {
         table::key(table::NODE, &[&id.0.to_be_bytes()])
     }
@@ -135,6 +154,7 @@ impl NodeRow {
         e.text(&self.site).u8(match self.state {
             NodeState::Admitted => 1,
             NodeState::Removed => 2,
+            NodeState::Leaving => 3,
         });
     }
 
@@ -160,6 +180,7 @@ impl NodeRow {
             state: match d.u8()? {
                 1 => NodeState::Admitted,
                 2 => NodeState::Removed,
+                3 => NodeState::Leaving,
                 unknown => return Err(DecodeError::UnknownTag(unknown)),
             },
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eunoe_core::StateView;
-use eunoe_core::control::{self, Command, ErasureRow, KeyState, NodeState, Rejection, Reply, RequestErasure};
+use eunoe_core::control::{self, Command, ErasureRow, KeyState, Rejection, Reply, RequestErasure};
 use eunoe_custody::Tenant;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
@@ -172,7 +172,7 @@ impl Edge {
         let here = control.node_id();
         let others = nodes
             .into_iter()
-            .filter(|node| node.id != here && node.state == NodeState::Admitted);
+            .filter(|node| node.id != here && node.state.is_admitted());
         let told = others.map(async |node| {
             let told = self
                 .inner

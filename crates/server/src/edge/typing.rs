@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eunoe_core::control::{self, NodeState};
+use eunoe_core::control;
 use eunoe_core::data;
 use eunoe_types::{ConversationId, TenantId};
 
@@ -52,7 +52,7 @@ impl Edge {
         let nodes = self.inner.groups.control().with_view(control::nodes)??;
         let others = nodes
             .into_iter()
-            .filter(|node| node.id != here && node.state != NodeState::Removed);
+            .filter(|node| node.id != here && node.state.is_admitted());
         for node in others {
             // A notice that finds no room is lost, as notices may be.
             let Ok(turn) = Arc::clone(&self.inner.relays).try_acquire_owned() else {

@@ -101,7 +101,7 @@ impl Cluster {
     }
 
     async fn probe(&self, row: &NodeRow) -> Option<PeerState> {
-        if row.state == NodeState::Removed {
+        if !row.state.is_admitted() {
             return None;
         }
         if row.id == self.control().node_id() {
@@ -117,6 +117,7 @@ impl Cluster {
         let leads = |group: &&GroupHandle| group.leadership().leader == Some(row.id);
         let node_state = match row.state {
             NodeState::Removed => proto::NodeState::Removed,
+            NodeState::Leaving => proto::NodeState::Leaving,
             NodeState::Admitted if self.control().leadership().members.is_voter(row.id) => {
                 proto::NodeState::Voter
             }
@@ -230,6 +231,9 @@ impl Cluster {
         let needs_word = !request.lost && node.state() != proto::NodeState::Removed;
         if needs_word {
             removal::check(&self.operator, id).await?;
+            // The root is shared without it while its share can still be reached.
+            self.propose(&Command::LetLeave(id)).await?;
+            removal::await_refresh(&self.operator, id).await?;
         }
         // Out of every group first: from then on nobody sends it anything. Then it destroys its keys; then its own is
         // refused.

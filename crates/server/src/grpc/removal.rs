@@ -56,7 +56,6 @@ pub(super) async fn retire(operator: &Operator, id: NodeId) -> ApiResult<()> {
         return Ok(());
     }
     others_hold_the_root(operator, id).await?;
-    await_refresh(operator, id).await?;
     if operator.peers.retire(id).await.is_err() {
         return Err(ApiError::unknown(
             "the node did not say yet that it destroyed its keys; asking again is safe",
@@ -72,9 +71,13 @@ fn needs_word(operator: &Operator, id: NodeId) -> ApiResult<bool> {
     Ok(row.is_some_and(|row| !row.retired))
 }
 
-/// Waits until the current root is shared among others than `id`: what it destroys must not be one of the shares that it
-/// takes. The leader of the control group sees to that once `id` does not vote.
-async fn await_refresh(operator: &Operator, id: NodeId) -> ApiResult<()> {
+/// Waits until the current root is shared among others than `id`: once it is out of the control group nobody reaches its
+/// share, and then it destroys it. The leader of the control group sees to that for a node that is leaving.
+///
+/// # Errors
+///
+/// With an unknown outcome, if that takes too long. Asking again is safe.
+pub(super) async fn await_refresh(operator: &Operator, id: NodeId) -> ApiResult<()> {
     let control = operator.groups.control();
     let deadline = Instant::now() + REFRESH_TIMEOUT;
     while control.with_view(|view| control::shares_root(view, id))?? {

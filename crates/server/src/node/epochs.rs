@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::StateView;
 use eunoe_core::control::{
-    self, AttestDestroyed, BeginEpoch, Command, EpochRow, MadeRoot, NodeState, Rejection, Reply, ShareEpoch,
-    SwitchEpoch,
+    self, AttestDestroyed, BeginEpoch, Command, EpochRow, MadeRoot, NodeRow, NodeState, Rejection, Reply,
+    ShareEpoch, SwitchEpoch,
 };
 use eunoe_crypto::DealtRoot;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, dealing, made_root, share_among};
@@ -191,7 +191,9 @@ struct Recipients {
 async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
     let control = shared.groups()?.control().clone();
     let members = control.leadership().members;
-    let (own, voters) = (shared.config.node_id, members.voters);
+    let (own, sharers) = (shared.config.node_id, control.with_view(may_keep_share)??);
+    let voters = members.voters.into_iter();
+    let voters: Vec<NodeId> = voters.filter(|id| sharers.contains(id)).collect();
     // One that is out of the group would not learn that there is an attempt.
     let given = control.with_view(may_be_given)??.into_iter();
     let given = given.filter(|id| members.nodes.contains_key(id));
@@ -213,14 +215,20 @@ async fn recipients(shared: &Arc<Shared>) -> Result<Recipients, Failed> {
 
 /// Nodes that a root may be given to.
 pub(super) fn may_be_given(view: &dyn StateView) -> Result<Vec<NodeId>, Fault> {
+    Ok(recipients_in(view)?.map(|node| node.id).collect())
+}
+
+/// Nodes that a share of a root that is made now may be given to.
+pub(super) fn may_keep_share(view: &dyn StateView) -> Result<Vec<NodeId>, Fault> {
+    let staying = recipients_in(view)?.filter(|node| node.state != NodeState::Leaving);
+    Ok(staying.map(|node| node.id).collect())
+}
+
+fn recipients_in(view: &dyn StateView) -> Result<impl Iterator<Item = NodeRow>, Fault> {
     let holders = control::holders(view)?;
-    let is_retired = |id: NodeId| holders.iter().any(|(holder, row)| *holder == id && row.retired);
+    let is_retired = move |id: NodeId| holders.iter().any(|(holder, row)| *holder == id && row.retired);
     let nodes = control::nodes(view)?.into_iter();
-    let admitted = nodes.filter(|node| node.state == NodeState::Admitted);
-    Ok(admitted
-        .map(|node| node.id)
-        .filter(|id| !is_retired(*id))
-        .collect())
+    Ok(nodes.filter(move |node| node.state.is_admitted() && !is_retired(node.id)))
 }
 
 async fn make_or_give_up(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> {

@@ -51,9 +51,7 @@ fn follow(shared: &Shared, policy: Option<Policy>) -> Result<(), NodeError> {
 ///
 /// If a row has a site that is none, which `apply` lets nobody write.
 fn entries(nodes: Vec<NodeRow>) -> Result<Vec<(NodeId, PeerEntry)>, Fault> {
-    let admitted = nodes
-        .into_iter()
-        .filter(|node| node.state != control::NodeState::Removed);
+    let admitted = nodes.into_iter().filter(|node| node.state.is_admitted());
     let entry = |node: NodeRow| {
         let site = Site::parse(&node.site).map_err(|_| Fault::broken("the site of a node is malformed"))?;
         let entry = PeerEntry {

@@ -10,7 +10,7 @@ use eunoe_types::NodeId;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::epochs::may_be_given;
+use super::epochs::may_keep_share;
 use super::{NodeError, Shared};
 
 /// How often holders are compared with voters.
@@ -35,9 +35,9 @@ pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Resul
     let Some(made) = root.and_then(|root| root.made) else {
         return Ok(false);
     };
-    let given = control.with_view(may_be_given)??;
+    let sharers = control.with_view(may_keep_share)??;
     let voters: Vec<NodeId> = control.leadership().members.voters;
-    let wanted: Vec<NodeId> = voters.into_iter().filter(|id| given.contains(id)).collect();
+    let wanted: Vec<NodeId> = voters.into_iter().filter(|id| sharers.contains(id)).collect();
     if made.kept.iter().any(|id| !wanted.contains(id)) {
         return Ok(true);
     }

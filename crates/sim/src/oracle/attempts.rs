@@ -142,10 +142,32 @@ impl<'h> Attempts<'h> {
                     Target::Chat(chat) => chat == facts.chat,
                     Target::Tenant(tenant) => of_tenant(facts, tenant) != Some(false),
                     Target::Person(tenant, person) => {
-                        of_tenant(facts, tenant) != Some(false) && may_reach(attempt, facts, body, person)
+                        of_tenant(facts, tenant) != Some(false)
+                            && self.may_reach(attempt, facts, body, person)
                     }
                 }
         })
+    }
+
+    fn may_reach(
+        &self,
+        attempt: &Attempt<'_>,
+        facts: &Facts<'_>,
+        body: Option<&Body<'_>>,
+        person: Person,
+    ) -> bool {
+        let principal = facts.create.is_none_or(|(new, call)| {
+            new.profile == Profile::Support(person) && attempt.since().is_none_or(|since| call.begun <= since)
+        });
+        let Some(body) = body else {
+            // Whose message it was is not known.
+            return true;
+        };
+        let written = body.first().map_or(0, |call| call.begun);
+        // A node that does not know the fence yet seals under the keys of before.
+        let may_be_of_before = |since| written <= since + self.deaf_max;
+        principal
+            || (body.owners().any(|owner| owner == person) && attempt.since().is_none_or(may_be_of_before))
     }
 }
 
@@ -192,18 +214,4 @@ fn owns(facts: &Facts<'_>, body: &Body<'_>, person: Person) -> bool {
         Some(Profile::Peer) => body.owners().any(|owner| owner == person),
         None => false,
     }
-}
-
-fn may_reach(attempt: &Attempt<'_>, facts: &Facts<'_>, body: Option<&Body<'_>>, person: Person) -> bool {
-    let principal = facts.create.is_none_or(|(new, call)| {
-        new.profile == Profile::Support(person) && attempt.since().is_none_or(|since| call.begun <= since)
-    });
-    let Some(body) = body else {
-        // Whose message it was is not known.
-        return true;
-    };
-    let written = body.first().map_or(0, |call| call.begun);
-    principal
-        || (body.owners().any(|owner| owner == person)
-            && attempt.since().is_none_or(|since| written <= since))
 }

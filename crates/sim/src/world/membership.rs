@@ -112,14 +112,15 @@ pub(super) fn remove(world: &mut World) {
     });
 }
 
-/// In order: out of the groups, without keys, and only then without admission.
+/// In order: without a share, out of the groups, without keys, and only then without admission.
 async fn shrink(groups: &Groups, peers: &Peers, id: NodeId) -> Option<()> {
-    change_all(groups, peers, &GroupChange::Remove(id)).await?;
+    propose(groups, &Command::LetLeave(id)).await?;
     let mut attempts = 0..60;
     while shares_root(groups, id)? {
         attempts.next()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    change_all(groups, peers, &GroupChange::Remove(id)).await?;
     let mut attempts = 0..20;
     while peers.retire(id).await.is_err() {
         attempts.next()?;

@@ -123,7 +123,8 @@ const CASES: &[(Kind, Place, Fsck, Node)] = &[
     (CURRENT, At(5), Damaged, Stops("CURRENT file corrupted")),
     (DATABASE_ID, Middle, Sound, Serves),
     (DATABASE_LOG, Middle, Sound, Serves),
-    (DATABASE_OPTIONS, Middle, Sound, Serves),
+    // In its first words, which are for people.
+    (DATABASE_OPTIONS, At(5), Sound, Serves),
     (DATABASE_MANIFEST, At(3), Damaged, Stops("checksum mismatch")),
     (DATABASE_MANIFEST, Middle, Damaged, Stops("Corruption")),
     (DATABASE_MANIFEST, Last, Damaged, Stops("checksum mismatch")),

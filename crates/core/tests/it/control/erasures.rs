@@ -417,7 +417,7 @@ fn may_be_given(rows: &Rows, id: NodeId) -> bool {
     let node = control::node(rows, id).expect("decodes");
     let holders = control::holders(rows).expect("decodes");
     let is_retired = holders.iter().any(|(holder, row)| *holder == id && row.retired);
-    !is_retired && node.is_some_and(|node| node.state == control::NodeState::Admitted)
+    !is_retired && node.is_some_and(|node| node.state.is_admitted())
 }
 
 fn ripe_keys(rows: &Rows, max: usize) -> Vec<Kid> {

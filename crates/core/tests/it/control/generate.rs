@@ -45,7 +45,7 @@ pub(crate) fn node() -> impl Strategy<Value = NodeRow> {
         "el/ath/a1",
     ]);
     // A command's own state means nothing: whoever is admitted is admitted.
-    let state = select(vec![NodeState::Admitted, NodeState::Removed]);
+    let state = select(vec![NodeState::Admitted, NodeState::Leaving, NodeState::Removed]);
     (1u64..7, select(vec!["a:1", "b:2"]), site, state).prop_map(|(id, address, site, state)| NodeRow {
         id: NodeId(id),
         client_address: address.to_owned(),
@@ -178,6 +178,7 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         4 => create_keys(),
         2 => node().prop_map(|node| Command::AdmitNode { time: NOW, node }),
         1 => NODES.prop_map(|node| Command::RemoveNode(NodeId(node))),
+        1 => NODES.prop_map(|node| Command::LetLeave(NodeId(node))),
         3 => grant(),
         // Version 2 is unknown to this release, and unknown versions are faults.
         1 => (0u32..=1).prop_map(Command::RaiseVersion),

@@ -371,3 +371,45 @@ fn what_one_attestation_leaves_is_due_until_a_repetition_took_it() {
     assert!(!is_due(&group));
     assert!((0..count).all(|subject| is_destroyed(&group, subject)));
 }
+
+#[test]
+fn a_node_that_is_leaving_has_the_root_and_gets_no_share_of_a_new_one_unless_it_stays() {
+    let mut group = Group::with_subjects(1);
+    group.grant_all();
+    // It was given a share of an attempt that is under way: that one does not count on it any more.
+    assert_eq!(group.begin(Vec::new(), Vec::new()), Reply::Done);
+    assert_eq!(group.share(&[2, 3]), Reply::Done);
+    for node in [2, 3] {
+        assert_eq!(group.verify(node), Reply::Done);
+    }
+    let leave = Command::LetLeave(NodeId(3));
+    for _ in 0..2 {
+        assert_eq!(group.propose(&leave), Reply::Done);
+    }
+    let digest = group.digest();
+    assert_eq!(group.switch_to(digest), Reply::Rejected(Rejection::TooFewHolders));
+
+    let refused = Reply::Rejected(Rejection::NoSuchNode);
+    assert_eq!(group.begin_for(1..=3, Vec::new(), Vec::new()), refused);
+    assert_eq!(group.begin_for(1..=2, Vec::new(), Vec::new()), Reply::Done);
+    assert_eq!(group.grant(3), Reply::Done, "it serves until it is gone");
+    group.admit(3);
+    assert_eq!(group.begin_for(1..=3, Vec::new(), Vec::new()), Reply::Done);
+
+    assert_eq!(group.propose(&leave), Reply::Done);
+    assert_eq!(group.propose(&Command::RemoveNode(NodeId(3))), Reply::Done);
+    assert_eq!(group.propose(&leave), Reply::Done, "it is gone already");
+    assert_eq!(group.grant(3), refused);
+    let (time, node) = (TimeMs(3), super::group::node(3));
+    assert_eq!(
+        group.propose(&Command::AdmitNode { time, node }),
+        Reply::Rejected(Rejection::NodeIdUsed)
+    );
+    let said = events(&group).into_iter();
+    let leaving = said.filter(|event| event.contains("node-leaving")).count();
+    assert_eq!(leaving, 2, "the transparency log says it each time");
+    assert_eq!(
+        group.propose(&Command::LetLeave(NodeId(9))),
+        Reply::Rejected(Rejection::NoSuchNode)
+    );
+}

@@ -60,6 +60,7 @@ impl Reach {
             Command::StagePages { .. }
             | Command::CreateKeys { .. }
             | Command::AdmitNode { .. }
+            | Command::LetLeave(_)
             | Command::RemoveNode(_)
             | Command::RaiseVersion(_)
             | Command::RequestErasure(_)

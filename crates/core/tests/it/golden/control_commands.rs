@@ -347,6 +347,7 @@ pub(super) fn commands() -> Vec<(&'static str, Command<'static>)> {
                 epoch: 0,
             },
         ),
+        ("let a node leave", Command::LetLeave(NodeId(300))),
         ("remove a node", Command::RemoveNode(NodeId(300))),
         ("raise the version", Command::RaiseVersion(1)),
     ];
