@@ -179,6 +179,9 @@ fn node_json(node: &Node) -> Value {
     if let Some(kept) = node.share_kept {
         insert("share_kept", kept.into());
     }
+    if !node.vault_class.is_empty() {
+        insert("vault_class", node.vault_class.clone().into());
+    }
     if let Some(left_ms) = node.lease_left_ms {
         // A node that is out of its lease answers, and uses no key.
         let lease = if left_ms > 0 { "HELD" } else { "OVER" };
@@ -296,9 +299,13 @@ fn node_text(node: &Node) -> String {
         [] => "leads nothing".to_owned(),
         groups => format!("leads {}", list(groups)),
     };
+    let vault = match node.vault_class.as_str() {
+        "" => "vault unknown".to_owned(),
+        class => format!("vault {}", printable(class)),
+    };
     let (site, state) = (printable(&node.site), state_name(node));
     format!(
-        "node {}  {site}  {}  {state}  {reach}, {seal}, {leads}",
+        "node {}  {site}  {}  {state}  {reach}, {seal}, {vault}, {leads}",
         node.id, node.client_address
     )
 }
@@ -342,6 +349,7 @@ mod tests {
             reachable: true,
             unsealed: Some(true),
             lease_left_ms: Some(4_000),
+            vault_class: "hsm".to_owned(),
             leader_of: vec![0, 2],
             ..Default::default()
         };
@@ -370,7 +378,7 @@ mod tests {
         let json = status_json(&status());
         assert_eq!(
             json["nodes"][0].to_string(),
-            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"lease":"HELD","lease_left_ms":4000,"peer":"127.0.0.1:2","reachable":true,"site":"de/dev/dev-1","state":"VOTER","unsealed":true}"#
+            r#"{"client":"127.0.0.1:1","id":1,"leader_of":[0,2],"lease":"HELD","lease_left_ms":4000,"peer":"127.0.0.1:2","reachable":true,"site":"de/dev/dev-1","state":"VOTER","unsealed":true,"vault_class":"hsm"}"#
         );
         assert_eq!(
             json["groups"][0].to_string(),
@@ -386,7 +394,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "node 1  de/dev/dev-1  127.0.0.1:1  VOTER  reachable, unsealed, leads 0 2",
+                "node 1  de/dev/dev-1  127.0.0.1:1  VOTER  reachable, unsealed, vault hsm, leads 0 2",
                 "group 0 (control)  leader 1, voters 1 2 3, term 2, applied 9 of 9, log 700 bytes, state 0 bytes",
             ]
         );

@@ -1,6 +1,7 @@
 //! What a vault says of itself.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// How strongly a vault forgets: the words of receipts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,23 @@ impl VaultClass {
         }
     }
 }
+
+impl FromStr for VaultClass {
+    type Err = UnknownClass;
+
+    /// Reads [`as_str`](Self::as_str).
+    fn from_str(name: &str) -> Result<Self, UnknownClass> {
+        let all = [Self::Test, Self::File, Self::Delegated, Self::Tpm, Self::Hsm];
+        all.into_iter()
+            .find(|class| class.as_str() == name)
+            .ok_or(UnknownClass)
+    }
+}
+
+/// A word that names no class of vaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no class of vaults has this name")]
+pub struct UnknownClass;
 
 impl fmt::Display for VaultClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

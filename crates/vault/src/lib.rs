@@ -14,7 +14,7 @@ mod transit;
 mod vault;
 mod wrapped;
 
-pub use descriptor::{VaultClass, VaultDescriptor};
+pub use descriptor::{UnknownClass, VaultClass, VaultDescriptor};
 pub use error::VaultError;
 pub use file::{FileVault, FileVaultOptions};
 pub use pkcs11::{Pkcs11Options, Pkcs11Vault};

@@ -11,6 +11,10 @@ pub(super) fn write(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     let (launcher, limits) = (folder.join("eunoed"), folder.join("limits.toml"));
     let more = format!("\n[limits]\n{}\n{}", setup.limits, setup.tables);
     fs::write(&limits, more)?;
+    for (node, tables) in &setup.tables_of {
+        fs::write(folder.join(format!("node-{node}.toml.more")), tables)?;
+    }
+    let of_node = format!("'{}'/$(basename \"$2\").more", folder.display());
     let edit = if setup.cuttable { links::EDIT } else { "cat" };
     // A test with an issuer of its own takes the place of the development cluster's.
     let issuer = if setup.tables.contains("[identity.oidc]") {
@@ -20,7 +24,9 @@ pub(super) fn write(folder: &Path, setup: &Setup) -> io::Result<PathBuf> {
     };
     let data = move_data(setup);
     let script = format!(
-        "#!/bin/sh\nset -e\n{edit} \"$2\" | {issuer} | {data} | cat - '{}' > \"$2.limited\"\nexec '{}' --config \"$2.limited\"\n",
+        "#!/bin/sh\nset -e\n{edit} \"$2\" | {issuer} | {data} | cat - '{}' > \"$2.limited\"\n\
+         if [ -f {of_node} ]; then cat {of_node} >> \"$2.limited\"; fi\n\
+         exec '{}' --config \"$2.limited\"\n",
         limits.display(),
         setup.eunoed.display()
     );

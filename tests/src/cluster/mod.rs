@@ -46,6 +46,8 @@ pub struct Setup {
     pub limits: &'static str,
     /// More tables of every node's configuration.
     pub tables: String,
+    /// More tables of the configuration of some nodes.
+    pub tables_of: BTreeMap<u64, String>,
     /// More arguments of `eunoe dev`.
     pub arguments: &'static [&'static str],
     /// The program to run in place of `eunoed`.
@@ -67,6 +69,7 @@ impl Default for Setup {
             policy: "EU27",
             limits: "",
             tables: String::new(),
+            tables_of: BTreeMap::new(),
             arguments: &[],
             eunoed: programs::eunoed(),
             environment: Vec::new(),

@@ -17,3 +17,4 @@ mod partition;
 mod placement;
 mod tail_and_typing;
 mod telemetry;
+mod vaults;

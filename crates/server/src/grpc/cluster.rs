@@ -140,6 +140,7 @@ impl Cluster {
             unsealed: state.map(|state| state.unsealed),
             lease_left_ms: state.map(|state| state.lease_left_ms),
             share_kept: state.map(|state| state.share_kept),
+            vault_class: state.map_or_else(String::new, |state| state.vault.to_string()),
         }
     }
 

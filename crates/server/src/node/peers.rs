@@ -135,5 +135,6 @@ pub(super) fn state(shared: &Shared, asker: NodeId) -> PeerState {
         boot: shared.boot,
         lease_left_ms: shared.keyring.lease().left_ms(),
         share_kept: shared.keeps_share(),
+        vault: shared.vault.descriptor().class,
     }
 }

@@ -248,6 +248,7 @@ pub(super) fn read_state(from: NodeId, answer: PingResponse) -> Result<PeerState
             started: answer.started,
             lease_left_ms: answer.lease_left_ms,
             share_kept: answer.share_kept,
+            vault: answer.vault_class.parse().map_err(|_| TransportError::Broken)?,
             boot: BootId::try_from(&answer.boot_id[..]).map_err(|_| TransportError::Broken)?,
         }),
         _ => Err(TransportError::Broken),

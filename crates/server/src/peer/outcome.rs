@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eunoe_crypto::SecretBytes;
 use eunoe_raft::TransportError;
 use eunoe_types::{BootId, GroupId, NodeId, Outcome};
-use eunoe_vault::Slot;
+use eunoe_vault::{Slot, VaultClass};
 
 /// What became of a proposal.
 ///
@@ -158,4 +158,6 @@ pub struct PeerState {
     pub lease_left_ms: u64,
     /// Whether its vault has a share of the current root.
     pub share_kept: bool,
+    /// How strongly its vault forgets.
+    pub vault: VaultClass,
 }

@@ -357,6 +357,7 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
             boot_id: Bytes::copy_from_slice(state.boot.as_bytes()),
             lease_left_ms: state.lease_left_ms,
             share_kept: state.share_kept,
+            vault_class: state.vault.as_str().to_owned(),
         }))
     }
 }

@@ -15,7 +15,7 @@ use eunoe_server::peer::{
 use eunoe_server::serve;
 use eunoe_server::tls::{Acceptor, HandshakeLimits, PeerDirectory};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
-use eunoe_vault::Slot;
+use eunoe_vault::{Slot, VaultClass};
 use futures::channel::mpsc;
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -183,6 +183,7 @@ pub(crate) fn state() -> PeerState {
         boot: BootId([9; 16]),
         lease_left_ms: 4_000,
         share_kept: true,
+        vault: VaultClass::Hsm,
     }
 }
 

@@ -119,6 +119,11 @@ impl OpenBao {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks as root, and panics unless the server does it.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.try_ask(method, path, body);

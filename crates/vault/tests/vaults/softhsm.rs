@@ -5,7 +5,7 @@ use std::process::Command;
 
 use eunoe_vault::Pkcs11Options;
 
-use crate::own_process::run_again;
+use super::own_process::run_again;
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "47110815";
@@ -26,16 +26,25 @@ pub(crate) fn with_token(test: &str, body: impl FnOnce(&Token)) {
         });
     }
     let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let token = Token {
-        directory: place.path().to_owned(),
-    };
-    token.make();
+    let token = Token::new(place.path().to_owned());
     let mut command = token.in_environment("env");
     command.env(DIRECTORY, place.path());
     run_again(test, command);
 }
 
 impl Token {
+    /// Makes a token in a directory.
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        let token = Self { directory };
+        token.make();
+        token
+    }
+
+    /// What the library reads to find it.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.path("softhsm2.conf")
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -63,7 +72,7 @@ impl Token {
             "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
             self.store().display()
         );
-        std::fs::write(self.path("softhsm2.conf"), settings).expect("writes");
+        std::fs::write(self.settings(), settings).expect("writes");
         std::fs::write(self.path("pin"), format!("{PIN}\n")).expect("writes");
         let made = self
             .in_environment("softhsm2-util")
@@ -76,7 +85,7 @@ impl Token {
 
     fn in_environment(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        command.env("SOFTHSM2_CONF", self.settings());
         command
     }
 }
