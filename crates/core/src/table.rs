@@ -75,6 +75,8 @@ pub(crate) const KEY_OF_ERASURE: u8 = 0x39;
 pub(crate) const UNDER_WAY: u8 = 0x3a;
 /// Control group: the keys that came back last.
 pub(crate) const RETURNED: u8 = 0x3b;
+/// Control group: hashes of complete subtrees of the transparency log, of the levels that tiles have.
+pub(crate) const LOG_TREE: u8 = 0x3c;
 /// Control group: the placement policy.
 pub(crate) const PLACEMENT: u8 = 0x3f;
 

@@ -135,7 +135,10 @@ fn sealed_pages_keep_their_forms() {
         .seal_page(REALM, page, 7, &children, &mut Seeded::new(2))
         .expect("sealed");
     assert_eq!(fingerprint(&sealed), "1069 4b1d32957a17f900bae6961e539631a3");
-    let meta = MetaPage { locator_root: key(3) };
+    let meta = MetaPage {
+        locator_root: key(3),
+        log_key: key(5),
+    };
     let sealed = meta.seal(&keys, REALM, 7, &mut Seeded::new(4)).expect("sealed");
     assert_eq!(fingerprint(&sealed), "78 cc54e6155a079de4f1d3171953e1e71e");
 }

@@ -188,6 +188,7 @@ impl Making<'_> {
     fn top(&mut self, root: &PageKeys) -> Result<(), KeyringError> {
         let meta = MetaPage {
             locator_root: self.keys.locator_root().duplicate(),
+            log_key: self.keys.log_key().duplicate(),
         };
         let sealed = meta.seal(root, self.keys.realm(), self.attempt, self.entropy)?;
         self.chunks.page(PageId::META, sealed);

@@ -2,7 +2,7 @@
 
 use eunoe_core::control::{Command, Genesis as GenesisCommand, NodeRow, Page, PageName};
 use eunoe_core::placement::Policy;
-use eunoe_crypto::{DealtRoot, Entropy, Genesis, KeyArena, Levels};
+use eunoe_crypto::{DealtRoot, Entropy, Genesis, KeyArena, Levels, MetaPage};
 use eunoe_types::{BootId, NodeId, Realm, TimeMs};
 
 use crate::KeyringError;
@@ -20,23 +20,51 @@ pub struct PreparedGenesis {
     pub commands: Vec<Vec<u8>>,
 }
 
-/// Makes a root, shared among all `nodes`, and all interior pages under it.
+/// What a realm begins with.
+pub struct Founding {
+    /// Identity of the data.
+    pub realm: Realm,
+    /// Depth of the key trees.
+    pub levels: Levels,
+    /// Tells this attempt from others.
+    pub attempt: u64,
+    /// Number of data groups, for ever.
+    pub data_groups: u32,
+    /// Now.
+    pub time: TimeMs,
+    /// The first nodes. All of them share the root.
+    pub nodes: Vec<NodeRow>,
+    /// Where nodes may stand.
+    pub policy: Policy,
+    /// The process that makes the root.
+    pub founder: (NodeId, BootId),
+    /// What is sealed under the root itself.
+    pub meta: MetaPage,
+    /// The public key of the log key in it.
+    pub log_key: [u8; 32],
+}
+
+/// Makes a root, shared among all nodes, and all interior pages under it.
 pub fn prepare_genesis(
     arena: &KeyArena,
-    realm: Realm,
-    levels: Levels,
-    (attempt, data_groups, time): (u64, u32, TimeMs),
-    (nodes, policy): (Vec<NodeRow>, Policy),
-    founder: (NodeId, BootId),
+    founding: Founding,
     entropy: &mut dyn Entropy,
 ) -> Result<PreparedGenesis, KeyringError> {
+    let Founding {
+        realm,
+        levels,
+        attempt,
+        nodes,
+        meta,
+        ..
+    } = founding;
     let sharing = share_among(nodes.iter().map(|node| node.id), nodes.len());
     let dealt = dealing(&sharing)?.deal(arena, entropy)?;
     let mut names: Vec<PageName> = Vec::with_capacity(Genesis::pages(levels));
     let mut commands = Vec::new();
     let mut chunk: Vec<(PageName, Vec<u8>)> = Vec::new();
     let mut chunk_bytes = 0;
-    for page in Genesis::new(realm, levels, dealt.root(), entropy) {
+    for page in Genesis::new(realm, levels, dealt.root(), meta, entropy) {
         let (id, sealed) = page?;
         let name = page_name(id);
         names.push(name);
@@ -58,11 +86,12 @@ pub fn prepare_genesis(
         levels: levels.get(),
         made: made_root(&dealt, sharing.holders.clone()),
         sharing,
-        founder,
-        data_groups,
-        time,
+        founder: founding.founder,
+        data_groups: founding.data_groups,
+        time: founding.time,
         nodes,
-        policy,
+        policy: founding.policy,
+        log_key: founding.log_key,
     };
     commands.push(Command::Genesis(genesis).encode());
     Ok(PreparedGenesis { dealt, commands })

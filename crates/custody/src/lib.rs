@@ -22,7 +22,7 @@ mod verify;
 pub use create::PreparedKey;
 pub use epoch::{EpochPlan, PreparedEpoch};
 pub use error::KeyringError;
-pub use genesis::{PreparedGenesis, prepare_genesis};
+pub use genesis::{Founding, PreparedGenesis, prepare_genesis};
 pub use held::HeldKey;
 pub use in_flight::RootInFlight;
 pub use keyring::{Keyring, KeyringLimits, Reconciled};

@@ -76,6 +76,7 @@ pub struct Unsealed {
     pages: Pages,
     dead: DeadKeys,
     locator_root: LockedKey,
+    log_key: LockedKey,
     root_locator: LocatorKey,
     tenants_max: usize,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
@@ -109,6 +110,7 @@ impl Unsealed {
             pages: Pages::new(genesis.realm, levels, arena.clone(), root)?,
             root_locator: LocatorKey::root(&arena, &meta.locator_root)?,
             locator_root: arena.store(&meta.locator_root)?,
+            log_key: arena.store(&meta.log_key)?,
             arena,
             tenants_max: limits.tenants,
             tenants: RwLock::default(),
@@ -141,6 +143,11 @@ impl Unsealed {
 
     pub(crate) fn locator_root(&self) -> &SecretKey {
         &self.locator_root
+    }
+
+    /// The seed of the key that signs the transparency log's checkpoints.
+    pub fn log_key(&self) -> &SecretKey {
+        &self.log_key
     }
 
     /// Whether a key is fenced. One that is erased altogether is not known as anything.

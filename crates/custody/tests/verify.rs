@@ -258,14 +258,17 @@ fn a_page_that_lost_its_key_or_has_that_of_another_is_found() {
 }
 
 #[test]
-fn a_shared_page_with_another_locator_key_or_of_another_attempt_is_found() {
-    for (locator, later) in [(true, 0), (false, 1)] {
+fn a_shared_page_with_other_keys_or_of_another_attempt_is_found() {
+    for (locator, log, later) in [(true, false, 0), (false, true, 0), (false, false, 1)] {
         let other = found(|_, staged| {
             let root = staged.root.page_keys();
             let meta = MetaPage::open(&root, REALM, staged.staged_page(PageId::META));
             let (_, mut meta) = meta.expect("its own root opens it");
             if locator {
                 meta.locator_root = SecretKey::generate(&mut Seeded(9)).expect("generates");
+            }
+            if log {
+                meta.log_key = SecretKey::generate(&mut Seeded(9)).expect("generates");
             }
             let sealed = meta.seal(&root, REALM, staged.attempt + later, &mut Seeded(6));
             *staged.staged_page(PageId::META) = sealed.expect("seals");

@@ -37,10 +37,17 @@ impl Frontier {
 
     /// Appends a leaf by its hash. Each complete subtree that it ends becomes one hash.
     pub fn append(&mut self, leaf: Hash) {
+        self.append_and_tell(leaf, |_, _, _| {});
+    }
+
+    /// Appends a leaf by its hash, and tells of each complete subtree of two leaves or more that it ends: its level, which
+    /// is the logarithm of its leaves, its place among those of its level, and its hash.
+    pub fn append_and_tell(&mut self, leaf: Hash, mut tell: impl FnMut(u32, u64, &Hash)) {
         let mut hash = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        for level in 1..=self.size.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 hash = node_hash(&left, &hash);
+                tell(level, self.size >> level, &hash);
             }
         }
         self.subtrees.push(hash);

@@ -120,6 +120,7 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
         levels: new.levels,
         data_groups: new.data_groups,
         created: new.time,
+        log_key: new.log_key,
     };
     txn.put(GenesisRow::key(), row.encode());
     let epoch = EpochRow {
@@ -142,6 +143,7 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
         .number("attempt", epoch.attempt)
         .number("epoch", epoch.epoch)
         .nodes("holders", &root.sharing.holders)
+        .bytes("log_key", &row.log_key)
         .bytes("realm", &row.realm.0)
         .bytes("root_commit", &epoch.root_commit)
         .text("t", "eunoe/genesis@v1")

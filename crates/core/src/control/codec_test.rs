@@ -19,6 +19,7 @@ fn genesis_row() -> impl Strategy<Value = GenesisRow> {
             levels,
             data_groups,
             created: TimeMs(created),
+            log_key: [levels; 32],
         },
     )
 }

@@ -138,6 +138,8 @@ pub struct Genesis {
     pub nodes: Vec<NodeRow>,
     /// Where nodes may stand.
     pub policy: Policy,
+    /// Ed25519 public key that the transparency log's checkpoints are signed with.
+    pub log_key: [u8; 32],
 }
 
 /// A key to create.
@@ -331,7 +333,7 @@ impl Genesis {
         e.varint(u64::from(self.data_groups)).varint(self.time.0);
         e.varint(self.nodes.len() as u64);
         self.nodes.iter().for_each(|node| node.encode_into(e));
-        e.u8(self.policy.tag());
+        e.u8(self.policy.tag()).fixed(&self.log_key);
     }
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -348,6 +350,7 @@ impl Genesis {
             time: TimeMs(d.varint()?),
             nodes: list(d, limits::VOTERS_MAX, NodeRow::decode_from)?,
             policy: Policy::from_tag(d.u8()?)?,
+            log_key: d.array()?,
         })
     }
 }

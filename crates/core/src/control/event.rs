@@ -8,8 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use eunoe_merkle::{Frontier, leaf_hash};
 use eunoe_types::{Fault, NodeId};
 
-use super::row::{event_key, frontier_key};
+use super::row::{event_key, frontier_key, log_tree_key};
 use crate::Txn;
+
+/// Levels of one tile (C2SP tlog-tiles).
+const TILE_HEIGHT: u32 = 8;
 
 /// A leaf under construction: names must be added in their order.
 pub(super) struct Event {
@@ -83,7 +86,12 @@ impl Event {
             None => Frontier::new(),
         };
         txn.put(event_key(frontier.size()), leaf.clone());
-        frontier.append(leaf_hash(&leaf));
+        // Tiles of a large log are served from these, and proofs made, without a pass over its leaves.
+        frontier.append_and_tell(leaf_hash(&leaf), |level, index, hash| {
+            if level % TILE_HEIGHT == 0 {
+                txn.put(log_tree_key(level, index), hash.to_vec());
+            }
+        });
         txn.put(frontier_key(), frontier.encode());
         Ok(())
     }

@@ -43,7 +43,7 @@ pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingR
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
-    cluster_version, epoch, event, event_count, genesis, is_admitted, key_state, leaf_row, node, nodes, page,
+    LogTree, cluster_version, epoch, event, event_count, frontier, genesis, is_admitted, key_state, leaf_row, node, nodes, page,
     page_generation, staged_page, staged_pages, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};

@@ -8,7 +8,7 @@ use super::command::PageName;
 use super::erasure_query::prefixed;
 use super::erasure_row::EpochRow;
 use super::row::{
-    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, page_generation_key,
+    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, log_tree_key, page_generation_key,
     page_key, ram_set_key, staged_page_key, version_key,
 };
 use crate::state_view::decoded;
@@ -104,14 +104,37 @@ pub fn key_state(view: &dyn StateView, kid: &Kid) -> Result<Option<KeyStateRow>,
     decoded(view, &KeyStateRow::key(kid), KeyStateRow::decode)
 }
 
+/// The transparency log's right edge: its size and its root.
+pub fn frontier(view: &dyn StateView) -> Result<Frontier, Fault> {
+    let Some(bytes) = view.get(&frontier_key())? else {
+        return Ok(Frontier::new());
+    };
+    Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))
+}
+
 /// Leaves of the transparency log.
 pub fn event_count(view: &dyn StateView) -> Result<u64, Fault> {
-    let Some(bytes) = view.get(&frontier_key())? else {
-        return Ok(0);
-    };
-    let frontier = Frontier::decode(&bytes)
-        .map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?;
-    Ok(frontier.size())
+    Ok(frontier(view)?.size())
+}
+
+/// The transparency log as proofs and tiles are made of it.
+pub struct LogTree<'a>(pub &'a dyn StateView);
+
+impl HashSource for LogTree<'_> {
+    type Error = Fault;
+
+    fn leaf(&self, index: u64) -> Result<Hash, Fault> {
+        let leaf = event(self.0, index)?;
+        leaf.map(|leaf| leaf_hash(&leaf))
+            .ok_or_else(|| Fault::broken("a leaf of the transparency log is missing"))
+    }
+
+    fn subtree(&self, level: u32, index: u64) -> Result<Option<Hash>, Fault> {
+        let kept = self.0.get(&log_tree_key(level, index))?;
+        let hash = kept.map(|hash| hash.as_slice().try_into());
+        hash.transpose()
+            .map_err(|_| Fault::broken("a hash of the transparency log is malformed"))
+    }
 }
 
 /// A leaf of the transparency log.

@@ -23,6 +23,8 @@ pub struct GenesisRow {
     pub data_groups: u32,
     /// When the realm began.
     pub created: TimeMs,
+    /// Ed25519 public key that the transparency log's checkpoints are signed with.
+    pub log_key: [u8; 32],
 }
 
 /// Where a node is in its life.
@@ -107,6 +109,7 @@ impl GenesisRow {
             .varint(u64::from(self.incarnation.0))
             .u8(self.levels);
         e.varint(u64::from(self.data_groups)).varint(self.created.0);
+        e.fixed(&self.log_key);
         e.finish()
     }
 
@@ -119,6 +122,7 @@ impl GenesisRow {
             levels: d.u8()?,
             data_groups: d.varint_u32()?,
             created: TimeMs(d.varint()?),
+            log_key: d.array()?,
         };
         d.finish()?;
         Ok(row)
@@ -281,6 +285,11 @@ pub(super) fn ram_set_key(epoch: u64, node: NodeId, boot: &BootId) -> Vec<u8> {
 
 pub(super) fn event_key(index: u64) -> Vec<u8> {
     table::key(table::EVENT, &[&index.to_be_bytes()])
+}
+
+/// A complete subtree of the transparency log.
+pub(super) fn log_tree_key(level: u32, index: u64) -> Vec<u8> {
+    table::key(table::LOG_TREE, &[&level.to_be_bytes(), &index.to_be_bytes()])
 }
 
 pub(super) fn frontier_key() -> Vec<u8> {

@@ -17,7 +17,8 @@ pub struct Genesis<'a> {
     realm: Realm,
     levels: Levels,
     root: PageKeys,
-    meta_is_due: bool,
+    /// Until it is made.
+    meta: Option<MetaPage>,
     due: Vec<(PageId, SecretKey)>,
     tops_due: Vec<Tree>,
     entropy: &'a mut dyn Entropy,
@@ -25,13 +26,19 @@ pub struct Genesis<'a> {
 
 impl<'a> Genesis<'a> {
     /// Begins a realm under `root`.
-    pub fn new(realm: Realm, levels: Levels, root: &RootKey, entropy: &'a mut dyn Entropy) -> Self {
+    pub fn new(
+        realm: Realm,
+        levels: Levels,
+        root: &RootKey,
+        meta: MetaPage,
+        entropy: &'a mut dyn Entropy,
+    ) -> Self {
         let tops_due = vec![Tree::Key, Tree::Index];
         Self {
             realm,
             levels,
             root: root.page_keys(),
-            meta_is_due: true,
+            meta: Some(meta),
             due: Vec::new(),
             tops_due,
             entropy,
@@ -45,8 +52,7 @@ impl<'a> Genesis<'a> {
     }
 
     fn next_page(&mut self) -> Result<Option<(PageId, Vec<u8>)>, SealError> {
-        if std::mem::take(&mut self.meta_is_due) {
-            let meta = MetaPage::generate(self.entropy)?;
+        if let Some(meta) = self.meta.take() {
             return Ok(Some((
                 PageId::META,
                 meta.seal(&self.root, self.realm, GENERATION, self.entropy)?,

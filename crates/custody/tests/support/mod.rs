@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use eunoe_core::control::{Command, ControlMachine, KeyOutcome, NodeRow, NodeState, Reply};
 use eunoe_core::placement::Policy;
 use eunoe_core::{Machine, Row, ScanRange, StateView, Txn};
-use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, RootKey, Sharing};
-use eunoe_custody::{Keyring, KeyringLimits, LeaseClock, PreparedGenesis, PreparedKey, prepare_genesis};
+use eunoe_crypto::{Entropy, EntropyError, KeyArena, Levels, Locking, MetaPage, RootKey, Sharing};
+use eunoe_custody::{
+    Founding, Keyring, KeyringLimits, LeaseClock, PreparedGenesis, PreparedKey, prepare_genesis,
+};
 use eunoe_types::{BootId, Fault, LogPosition, NodeId, Realm, TenantId, TimeMs};
 
 pub const REALM: Realm = Realm([0xa0; 16]);
@@ -154,16 +156,19 @@ impl Cluster {
 }
 
 pub fn genesis(seed: u64) -> PreparedGenesis {
-    prepare_genesis(
-        &arena(),
-        REALM,
-        levels(),
-        (seed, 4, NOW),
-        ((1..=3).map(node).collect(), Policy::Eu27),
-        (NodeId(1), BootId([1; 16])),
-        &mut Seeded(seed),
-    )
-    .expect("prepares")
+    let founding = Founding {
+        realm: REALM,
+        levels: levels(),
+        attempt: seed,
+        data_groups: 4,
+        time: NOW,
+        nodes: (1..=3).map(node).collect(),
+        policy: Policy::Eu27,
+        founder: (NodeId(1), BootId([1; 16])),
+        meta: MetaPage::generate(&mut Seeded(seed + 1)).expect("randomness"),
+        log_key: [0x4b; 32],
+    };
+    prepare_genesis(&arena(), founding, &mut Seeded(seed)).expect("prepares")
 }
 
 /// A root that nothing was ever sealed under.

@@ -99,6 +99,7 @@ fn genesis() -> impl Strategy<Value = Genesis> {
             time: NOW,
             nodes,
             policy: Policy::Eu27,
+            log_key: [0x4b; 32],
         };
         if let Some(flaw) = flaw {
             flaw(&mut genesis.sharing, &mut genesis.made);

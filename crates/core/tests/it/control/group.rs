@@ -67,6 +67,7 @@ pub(crate) fn genesis_of(nodes: Vec<NodeRow>, policy: Policy, time: TimeMs) -> G
         time,
         nodes,
         policy,
+        log_key: [0x4b; 32],
     }
 }
 

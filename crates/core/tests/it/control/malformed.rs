@@ -84,6 +84,7 @@ fn a_version_that_this_release_does_not_know_stops_the_node() {
         time: eunoe_types::TimeMs(1),
         nodes: vec![node(1)],
         policy: eunoe_core::placement::Policy::Eu27,
+        log_key: [0x4b; 32],
     };
     run(
         &ControlMachine,

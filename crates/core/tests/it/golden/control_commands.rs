@@ -140,6 +140,7 @@ fn genesis() -> Command<'static> {
         time: TimeMs(1_700_000_000_000),
         nodes: vec![node(1, "de/fra/fra1")],
         policy: Policy::Eu27,
+        log_key: [0x4b; 32],
     })
 }
 
