@@ -130,7 +130,7 @@ impl fmt::Display for KeyId {
 }
 
 /// A public key with the name and the type of signature that it stands for: a *vkey*. Its text is its [`fmt::Display`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct VerifierKey {
     name: KeyName,
     kind: SignatureType,
@@ -228,6 +228,12 @@ impl fmt::Display for VerifierKey {
         let mut typed = vec![self.kind.byte()];
         typed.extend(self.public_key());
         write!(f, "{}+{}+{}", self.name, self.id, encode_base64(&typed))
+    }
+}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifierKey({self})")
     }
 }
 
