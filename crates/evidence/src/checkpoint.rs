@@ -159,7 +159,23 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Adds a signature, in place of another one of the same key.
+    /// Adds what `key` signed among a witness's lines, in place of an older signature of it, and returns whether there
+    /// was something. Lines of other keys and wrong ones are left: one wrong line makes the whole note worthless.
+    pub fn add_verified(
+        &mut self,
+        lines: &[SignatureLine],
+        key: &VerifierKey,
+    ) -> Result<bool, CheckpointError> {
+        let right =
+            |line: &&SignatureLine| line.is_of(key) && key.verify(self.note.text(), line.signature()).is_ok();
+        let Some(line) = lines.iter().find(right) else {
+            return Ok(false);
+        };
+        self.note.add(line.clone())?;
+        Ok(true)
+    }
+
+    /// Adds a signature, unchecked, in place of another one of the same key.
     pub fn add(&mut self, line: SignatureLine) -> Result<(), CheckpointError> {
         Ok(self.note.add(line)?)
     }

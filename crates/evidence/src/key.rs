@@ -34,6 +34,9 @@ pub enum KeyError {
     /// The id is not that of this name, type and key.
     #[error("a verifier key whose id is not its own")]
     Id,
+    /// A key that may not do what it was given for.
+    #[error("a key in a role that is not its own")]
+    Role,
     /// Not a point of the curve, or one of the few for which a signature proves nothing.
     #[error("a public key that is no point of the curve or has a small order")]
     Point,

@@ -104,7 +104,7 @@ impl SignatureLine {
         &self.signature
     }
 
-    fn is_of(&self, key: &VerifierKey) -> bool {
+    pub(crate) fn is_of(&self, key: &VerifierKey) -> bool {
         (&self.name, self.id) == (key.name(), key.id())
     }
 }

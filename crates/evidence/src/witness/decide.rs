@@ -5,7 +5,7 @@ use eunoe_merkle::{Hash, VerifyError, empty_root};
 use super::answer::WitnessAnswer;
 use super::request::AddCheckpoint;
 use crate::checkpoint::verify_growth;
-use crate::key::VerifierKey;
+use crate::key::{KeyError, SignatureType, VerifierKey};
 use crate::note::{SignatureLine, UntrustedNote};
 use crate::signer::{Cosigner, SignError};
 
@@ -85,9 +85,18 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// A witness of the logs with these keys, each named after its log's origin. A log may have several.
-    pub fn new(logs: Vec<VerifierKey>, cosigner: Cosigner) -> Self {
-        Self { logs, cosigner }
+    /// A witness of the logs with these keys, each named after its log's origin. A log may have several. Keys of
+    /// cosigners, and the witness's own, are no keys of logs.
+    pub fn new(logs: Vec<VerifierKey>, cosigner: Cosigner) -> Result<Self, KeyError> {
+        let is_log = |key: &VerifierKey| {
+            key.signature_type() == SignatureType::Ed25519
+                && key.public_key() != cosigner.verifier().public_key()
+        };
+        if logs.iter().all(is_log) {
+            Ok(Self { logs, cosigner })
+        } else {
+            Err(KeyError::Role)
+        }
     }
 
     /// The witness's key.

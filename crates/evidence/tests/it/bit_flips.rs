@@ -129,7 +129,7 @@ fn every_bit_of_a_policy_counts() {
 
 #[test]
 fn every_bit_of_a_request_counts() {
-    let witness = Witness::new(vec![log_key().verifier().clone()], cosigner("w"));
+    let witness = Witness::new(vec![log_key().verifier().clone()], cosigner("w")).unwrap();
     let head = TreeHead {
         size: OLD_SIZE,
         root: *checkpoint(OLD_SIZE).root(),

@@ -8,6 +8,7 @@ mod json;
 mod limits;
 mod notes;
 mod policies;
+mod proofs;
 mod tiles;
 mod witness;
 mod world;

@@ -1,8 +1,8 @@
 //! A witness cosigns what continues what it cosigned, and says why it does not.
 
 use eunoe_evidence::{
-    AddCheckpoint, AddCheckpointError, AnswerError, Checkpoint, CheckpointError, Cosigner, LogKey, NoteError,
-    Refusal, SignedCheckpoint, TreeHead, Witness, WitnessAnswer, prove_consistency,
+    AddCheckpoint, AddCheckpointError, AnswerError, Checkpoint, CheckpointError, Cosigner, KeyError, LogKey,
+    NoteError, Refusal, SignedCheckpoint, TreeHead, Witness, WitnessAnswer, prove_consistency,
 };
 
 use crate::world::{
@@ -11,7 +11,7 @@ use crate::world::{
 };
 
 fn witness() -> Witness {
-    Witness::new(vec![log_key().verifier().clone()], cosigner("w"))
+    Witness::new(vec![log_key().verifier().clone()], cosigner("w")).unwrap()
 }
 
 fn head(size: u64) -> TreeHead {
@@ -177,9 +177,36 @@ fn requests_of_another_form_are_refused() {
 fn two_keys_of_a_log_are_trusted_while_it_changes_them() {
     let next = LogKey::from_seed(name(ORIGIN), &[50; 32]).unwrap();
     let logs = vec![log_key().verifier().clone(), next.verifier().clone()];
-    let witness = Witness::new(logs, Cosigner::from_seed(name("w"), &[51; 32]).unwrap());
+    let witness = Witness::new(logs, Cosigner::from_seed(name("w"), &[51; 32]).unwrap()).unwrap();
     let new = checkpoint(SIZE);
     let by_next = SignedCheckpoint::new(new.clone(), vec![next.sign(&new).unwrap()]).unwrap();
     let request = AddCheckpoint::new(OLD_SIZE, consistency(), by_next).unwrap();
     assert!(witness.decide(&request, &head(OLD_SIZE), TIME_S).is_ok());
+}
+
+#[test]
+fn a_cosigner_is_no_log() {
+    let node = cosigner("n1").verifier().clone();
+    let refused = Witness::new(vec![node], cosigner("w")).map(|_| ());
+    assert_eq!(refused, Err(KeyError::Role));
+    let own = LogKey::from_seed(name(ORIGIN), &[51; 32]).unwrap();
+    let witness = Cosigner::from_seed(name("w"), &[51; 32]).unwrap();
+    let refused = Witness::new(vec![own.verifier().clone()], witness).map(|_| ());
+    assert_eq!(refused, Err(KeyError::Role));
+}
+
+#[test]
+fn of_an_answer_what_is_right_is_taken() {
+    let new = checkpoint(SIZE);
+    let (right, other) = (cosigner("w"), cosigner("n1"));
+    let right_line = right.cosign(&new, TIME_S).unwrap();
+    let wrong_line = right.cosign(&checkpoint(OLD_SIZE), TIME_S).unwrap();
+    let other_line = other.cosign(&new, TIME_S).unwrap();
+    let mut signed = signed_by(&new, &[]);
+    let nothing = [wrong_line.clone(), other_line.clone()];
+    assert_eq!(signed.add_verified(&nothing, right.verifier()), Ok(false));
+    assert_eq!(signed, signed_by(&new, &[]));
+    let answer = [wrong_line, other_line, right_line];
+    assert_eq!(signed.add_verified(&answer, right.verifier()), Ok(true));
+    assert_eq!(signed, signed_by(&new, &["w"]));
 }
