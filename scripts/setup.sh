@@ -21,6 +21,9 @@ need libclang-common-14-dev have_clang_headers
 # buf and OpenBao come as Python packages; the demo reads JSON.
 need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
+# Go's verifiers of the transparency log's formats, which check ours.
+need golang-go command -v go
+need golang-golang-x-mod-dev test -d /usr/share/gocode/src/golang.org/x/mod/sumdb
 # The tests' PKCS#11 token and file systems.
 need softhsm2 test -e /usr/lib/softhsm/libsofthsm2.so
 need btrfs-progs test -x /usr/sbin/mkfs.btrfs -o -x /sbin/mkfs.btrfs

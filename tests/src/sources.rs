@@ -15,6 +15,7 @@ const FOLDERS: &[&str] = &[
 const CLOCKLESS: &[&str] = &[
     "crates/types",
     "crates/merkle",
+    "crates/evidence",
     "crates/core",
     "crates/crypto",
     "crates/custody",

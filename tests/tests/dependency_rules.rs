@@ -80,6 +80,7 @@ fn forbidden_arrows_are_seen() {
         // Up, sideways, and around the one who owns the way.
         ("eunoe-types", "eunoe-core", None),
         ("eunoe-core", "eunoe-crypto", None),
+        ("eunoe-evidence", "eunoe-core", None),
         ("eunoe-custody", "eunoe-store", None),
         ("eunoe-client", "eunoe-server", None),
         ("eunoe-cli", "eunoe-raft", None),
@@ -91,6 +92,7 @@ fn forbidden_arrows_are_seen() {
         ("eunoe-vault", "sha2", Some("build")),
         ("eunoe-cli", "tonic", None),
         ("eunoe-server", "aws-lc-rs", None),
+        ("eunoe-server", "ed25519-dalek", None),
         // What a pure crate must not have.
         ("eunoe-core", "tokio", None),
         ("eunoe-custody", "getrandom", None),
@@ -110,6 +112,8 @@ fn forbidden_arrows_are_seen() {
 fn allowed_arrows_are_left_alone() {
     for (from, to, kind) in [
         ("eunoe-core", "eunoe-merkle", None),
+        ("eunoe-evidence", "eunoe-merkle", None),
+        ("eunoe-evidence", "signed_note", Some("dev")),
         ("eunoe-raft", "openraft", None),
         ("eunoe-store", "rocksdb", None),
         ("eunoe-custody", "eunoe-store", Some("dev")),

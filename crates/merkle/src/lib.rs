@@ -10,5 +10,7 @@ mod verify;
 
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{Hash, empty_root, leaf_hash, node_hash, root_of};
-pub use prove::{HashSource, MissingLeaf, ProveError, consistency_proof, inclusion_proof, root_at};
+pub use prove::{
+    HashSource, MissingLeaf, ProveError, consistency_proof, inclusion_proof, root_at, subtree_at,
+};
 pub use verify::{VerifyError, verify_consistency, verify_inclusion};

@@ -52,6 +52,18 @@ pub fn root_at<S: HashSource + ?Sized>(source: &S, size: u64) -> Result<Hash, Pr
     }
 }
 
+/// The root of the complete subtree of `2^level` leaves that begins at leaf `index · 2^level`.
+pub fn subtree_at<S: HashSource + ?Sized>(
+    source: &S,
+    level: u32,
+    index: u64,
+) -> Result<Hash, ProveError<S::Error>> {
+    let len = 1_u64.checked_shl(level).ok_or(ProveError::Range)?;
+    let start = index.checked_mul(len).ok_or(ProveError::Range)?;
+    start.checked_add(len - 1).ok_or(ProveError::Range)?;
+    subtree_root(source, start, len)
+}
+
 /// The hashes that lead from leaf `index` to the root of the first `size` leaves.
 pub fn inclusion_proof<S: HashSource + ?Sized>(
     source: &S,
