@@ -5,7 +5,8 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
+    "eunoe/audit/v1/audit.proto",
     "eunoe/chat/v1/chat.proto",
     "eunoe/cluster/v1/cluster.proto",
     "eunoe/erasure/v1/erasure.proto",

@@ -8,14 +8,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use eunoe_types::Role;
 
+use crate::audit::AuditCommand;
 use crate::cluster::ClusterCommand;
 use crate::dev::DevArgs;
 use crate::erasure::args::{EraseConversation, ErasureCommand, SubjectCommand, TenantCommand};
 use crate::output::Output;
+use crate::verify::VerifyCommand;
 
 /// Command line of Eunoe, the chat store that can prove it forgot.
 ///
-/// Exit codes: 0 done, 1 failed, 2 used wrongly.
+/// Exit codes: 0 done, 1 failed, 2 used wrongly, 3 what was to be verified is not valid.
 #[derive(Parser)]
 #[command(name = "eunoe", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -95,6 +97,12 @@ pub(crate) enum Command {
     /// Show and change the cluster's members (role operator)
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Get the transparency log and the verification policy (role auditor)
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Check evidence offline
+    #[command(subcommand)]
+    Verify(VerifyCommand),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

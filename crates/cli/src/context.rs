@@ -152,6 +152,11 @@ pub(crate) async fn operator_client(global: &Global) -> Result<Client, Failure> 
     Ok(Client::connect(load(global, Role::Operator)?).await?)
 }
 
+/// Connects for who checks what the cluster did.
+pub(crate) async fn auditor_client(global: &Global) -> Result<Client, Failure> {
+    Ok(Client::connect(load(global, Role::Auditor)?).await?)
+}
+
 fn load(global: &Global, default_role: Role) -> Result<Context, Failure> {
     ContextFile::read(&global.context)?.for_caller(global, default_role)
 }

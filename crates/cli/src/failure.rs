@@ -1,4 +1,4 @@
-//! Why a command failed, as one line and an exit code: 1 failed, 2 used wrongly.
+//! Why a command failed, as one line and an exit code: 1 failed, 2 used wrongly, 3 what was to be verified is not valid.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -26,6 +26,14 @@ pub(crate) enum Failure {
         /// The field, with the turn that it is in.
         field: String,
         /// What is wrong with it.
+        problem: String,
+    },
+    /// What was to be verified is not valid.
+    #[error("not valid: {clause}: {problem}")]
+    Unproved {
+        /// Which check failed.
+        clause: &'static str,
+        /// How.
         problem: String,
     },
     /// The cluster refused or could not be reached. `place` says where, if that helps.
@@ -70,6 +78,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Unproved { .. } => 3,
             Self::Local(_) | Self::Line { .. } | Self::Client { .. } => 1,
         }
     }
@@ -90,6 +99,9 @@ impl Failure {
             Self::Local(message) => json!({"code": "FAILED", "message": message}),
             Self::Line { line, field, problem } => {
                 json!({"code": "MALFORMED_LINE", "line": line, "field": field, "message": problem})
+            }
+            Self::Unproved { clause, problem } => {
+                json!({"code": "NOT_VALID", "clause": clause, "message": problem})
             }
             Self::Client { place, error } => json!({
                 "code": code_name(error.code),

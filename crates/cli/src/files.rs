@@ -16,8 +16,13 @@ pub(crate) enum Access {
     Private,
 }
 
-/// Replaces a file.
+/// Replaces a text file.
 pub(crate) fn write(path: &Path, content: &str, access: Access) -> Result<(), Failure> {
+    write_bytes(path, content.as_bytes(), access)
+}
+
+/// Replaces a file.
+pub(crate) fn write_bytes(path: &Path, content: &[u8], access: Access) -> Result<(), Failure> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let mode = match access {
         Access::Public => 0o644,
@@ -30,11 +35,16 @@ pub(crate) fn write(path: &Path, content: &str, access: Access) -> Result<(), Fa
         .mode(mode)
         .open(&temporary)
         .and_then(|mut file: File| {
-            file.write_all(content.as_bytes())?;
+            file.write_all(content)?;
             file.sync_all()
         })
         .and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| Failure::file("write", path, &error))
+}
+
+/// Reads a file.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::file("read", path, &error))
 }
 
 /// Reads a text file.

@@ -1,9 +1,10 @@
-//! `eunoe`: conversations, imports, erasures, the cluster's members and a local cluster for development.
+//! `eunoe`: conversations, imports, erasures, the cluster's members, evidence and a local cluster for development.
 //!
 //! The library is the whole program; it exists so that fuzzers can reach what reads files.
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod chat;
 mod cluster;
 mod context;
@@ -17,6 +18,7 @@ pub mod fuzzing;
 mod import;
 mod json;
 mod output;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -63,6 +65,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tenant(command) => Box::pin(erasure::tenant(global, command)).await,
         Command::Erasure(command) => Box::pin(erasure::run(global, command)).await,
         Command::Cluster(command) => Box::pin(cluster::run(global, command)).await,
+        Command::Audit(command) => Box::pin(audit::run(global, command)).await,
+        Command::Verify(command) => verify::run(global, command),
         Command::Dev(command) => Box::pin(dev::run(global, command)).await,
         // Answered before the runtime was started.
         Command::Completions { .. } => Ok(()),

@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::channels::{Channels, Connection, Leased};
 use crate::retry::{Attempts, Repeat};
-use crate::{ClientError, Cluster, Context, Erasures, Timeouts};
+use crate::{Audit, ClientError, Cluster, Context, Erasures, Timeouts};
 
 /// A page ends at 4 MiB of sealed content; names, times and framing come on top of it.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -97,6 +97,11 @@ impl Client {
             request.metadata_mut().insert("traceparent", traceparent.clone());
         }
         request
+    }
+
+    /// The calls for auditors.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit::new(self)
     }
 
     /// The calls for operators.

@@ -23,6 +23,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod audit;
 mod batch;
 mod channels;
 mod chat;
@@ -44,6 +45,7 @@ mod stream;
 mod tail;
 mod tls;
 
+pub use audit::Audit;
 pub use chat::Created;
 pub use client::Client;
 pub use cluster::Cluster;

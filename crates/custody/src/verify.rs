@@ -128,8 +128,8 @@ impl Look<'_> {
         let sealed = self.staged_page(PageId::META)?;
         let opened = MetaPage::open(root, self.keys.realm(), &sealed);
         let (generation, meta) = opened.map_err(|_| VerifyError::Wrong("the shared page does not open"))?;
-        let same = meta.locator_root.matches(self.keys.locator_root())
-            && meta.log_key.matches(self.keys.log_key());
+        let same =
+            meta.locator_root.matches(self.keys.locator_root()) && meta.log_key.matches(self.keys.log_key());
         self.expect(
             same && generation == self.attempt,
             "the shared page is another one",

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod audit;
 mod checkpoint;
 mod encoding;
 #[cfg(feature = "fuzzing")]
@@ -14,6 +15,7 @@ mod signer;
 mod tile;
 mod witness;
 
+pub use audit::{AuditedLog, LogAudit, LogError};
 pub use checkpoint::{
     Checkpoint, CheckpointError, ConsistencyError, ORIGIN_BYTES_MAX, SignedCheckpoint, prove_consistency,
     verify_consistency,

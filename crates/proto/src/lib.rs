@@ -5,6 +5,11 @@
 /// The descriptors of all public and internal services, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// Package `eunoe.audit.v1`.
+pub mod audit {
+    tonic::include_proto!("eunoe.audit.v1");
+}
+
 /// Package `eunoe.chat.v1`.
 pub mod chat {
     tonic::include_proto!("eunoe.chat.v1");

@@ -1,5 +1,5 @@
-//! Probes over plain HTTP: whether the process runs, has started, and serves; and the metrics. Nothing else is told
-//! here.
+//! Probes over plain HTTP: whether the process runs, has started, and serves; the metrics; and the transparency log, which
+//! is public.
 
 use std::io;
 use std::net::SocketAddr;
@@ -96,10 +96,11 @@ impl Health {
     }
 }
 
-/// Serves `/livez`, `/startupz`, `/readyz` and `/metrics` until `shutdown` ends.
+/// Serves `/livez`, `/startupz`, `/readyz` and `/metrics`, and what is public of the node, until `shutdown` ends.
 pub async fn serve(
     listener: TcpListener,
     health: Health,
+    public: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = Router::new()
@@ -107,7 +108,8 @@ pub async fn serve(
         .route("/startupz", get(startupz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(health);
+        .with_state(health)
+        .merge(public);
     let (announce, announced) = tokio::sync::oneshot::channel();
     let signal = async move {
         shutdown.await;

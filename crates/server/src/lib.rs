@@ -3,6 +3,7 @@
 //! The library exists so that the binary stays small and tests can start a node in their own process.
 
 pub mod admin;
+pub mod audit;
 
 pub mod config;
 pub mod edge;

@@ -392,8 +392,18 @@ impl Cluster {
         (head.starts_with("HTTP/1.0 200"), body)
     }
 
-    /// Head and body of what a node's admin listener answers.
+    /// Head and text of what a node's admin listener answers.
     async fn probe(&self, node: u64, path: &str) -> (String, String) {
+        let (head, body) = self.ask_admin(node, path).await;
+        (head, String::from_utf8(body).expect("the answer is text"))
+    }
+
+    /// Head and body of what a node's admin listener answers.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer.
+    pub async fn ask_admin(&self, node: u64, path: &str) -> (String, Vec<u8>) {
         let ready = files::ready(&self.dir());
         let mut of_ids = ready.ids.iter().zip(&ready.admin);
         let (_, address) = of_ids
@@ -405,11 +415,15 @@ impl Cluster {
         let request = format!("GET {path} HTTP/1.0\r\n\r\n");
         let sent = connection.write_all(request.as_bytes()).await;
         sent.expect("a request is sent");
-        let mut answer = String::new();
-        let read = connection.read_to_string(&mut answer).await;
-        read.expect("the answer is text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("the answer is HTTP");
-        (head.to_owned(), body.to_owned())
+        let mut answer = Vec::new();
+        let read = connection.read_to_end(&mut answer).await;
+        read.expect("the answer ends");
+        let mut between = answer.windows(4);
+        let at = between
+            .position(|bytes| bytes == b"\r\n\r\n")
+            .expect("the answer is HTTP");
+        let head = String::from_utf8_lossy(&answer[..at]).into_owned();
+        (head, answer.split_off(at + 4))
     }
 
     fn find_processes(&mut self) {

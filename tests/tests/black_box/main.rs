@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod attack;
+mod audit;
 mod bad_calls;
 mod canaries;
 mod catch_up;

@@ -89,7 +89,7 @@ fn of_token(token: &Token) -> String {
 fn of_server(server: &OpenBao) -> String {
     format!(
         "[vault]\nkind = \"transit\"\naddress = \"{}\"\ntoken_file = \"{}\"\n",
-        server.address(),
+        server.address,
         server.token_file().display()
     )
 }

@@ -43,8 +43,8 @@ pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingR
 pub(crate) use invariant::check_row;
 pub use placement::placement_policy;
 pub use query::{
-    LogTree, cluster_version, epoch, event, event_count, frontier, genesis, is_admitted, key_state, leaf_row, node, nodes, page,
-    page_generation, staged_page, staged_pages, was_granted,
+    LogTree, cluster_version, epoch, event, event_count, frontier, genesis, is_admitted, key_state, leaf_row,
+    node, nodes, page, page_generation, staged_page, staged_pages, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
 pub use root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow, Sharing};

@@ -2,14 +2,14 @@
 
 use eunoe_types::{BootId, DecodeError, Fault, Kid, NodeId, limits};
 
-use eunoe_merkle::Frontier;
+use eunoe_merkle::{Frontier, Hash, HashSource, leaf_hash};
 
 use super::command::PageName;
 use super::erasure_query::prefixed;
 use super::erasure_row::EpochRow;
 use super::row::{
-    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, log_tree_key, page_generation_key,
-    page_key, ram_set_key, staged_page_key, version_key,
+    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, log_tree_key,
+    page_generation_key, page_key, ram_set_key, staged_page_key, version_key,
 };
 use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};

@@ -24,6 +24,9 @@ const OPERATORS: &[Role] = &[Role::Operator];
 /// The status of a cluster holds nothing that a client must not see.
 const OBSERVERS: &[Role] = &[Role::Operator, Role::Platform];
 
+/// Who checks what a cluster did. The log names nobody.
+const AUDITORS: &[Role] = &[Role::Auditor, Role::Dpo, Role::Operator];
+
 /// A method and who may call it.
 type Row = (&'static str, &'static [Role]);
 
@@ -53,6 +56,14 @@ const METHODS: &[(&str, &[Row])] = &[
             ("ListErasures", CASE_WORKERS),
             ("WatchErasure", ERASERS),
             ("CancelErasure", CASE_WORKERS),
+        ],
+    ),
+    (
+        "eunoe.audit.v1.AuditService",
+        &[
+            ("GetCheckpoint", AUDITORS),
+            ("GetTile", AUDITORS),
+            ("GetPolicy", AUDITORS),
         ],
     ),
     (

@@ -3,6 +3,7 @@
 
 mod answer;
 mod appending;
+mod audit;
 mod auth;
 mod chat;
 mod cluster;
@@ -16,6 +17,7 @@ mod removal;
 mod roots;
 mod status;
 
+pub use audit::Audits;
 pub use auth::roles;
 pub use chat::Chat;
 pub use cluster::{Cluster, Operator};

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eunoe_core::control::{self, NodeRow, NodeState, Rejection, Reply};
-use eunoe_crypto::{DealtRoot, Entropy, Levels};
-use eunoe_custody::{PreparedGenesis, prepare_genesis};
+use eunoe_crypto::{DealtRoot, Entropy, Levels, MetaPage};
+use eunoe_custody::{Founding, PreparedGenesis, prepare_genesis};
 use eunoe_raft::{GroupHandle, MembershipError, Node};
 use eunoe_types::{GroupId, NodeId};
 use eunoe_vault::Slot;
 use futures::future::join_all;
 
-use super::{NodeError, Shared};
+use super::{NodeError, Shared, public_log};
 use crate::config::{Config, Member};
 use crate::groups::news;
 use crate::peer::{GivenRoot, PeerState, Peers};
@@ -237,14 +237,23 @@ fn prepare(shared: &Shared, number: u32) -> Result<PreparedGenesis, NodeError> {
     let config = &shared.config;
     let levels = Levels::new(shared.key_levels()).map_err(|_| NodeError::Levels)?;
     let nodes = config.members.iter().map(node_row).collect();
-    let facts = (u64::from(number), config.data_groups, surroundings::now());
+    let meta = MetaPage::generate(&mut SystemEntropy).map_err(|_| NodeError::Entropy)?;
+    let log_key = public_log::public_key(config.realm, &meta.log_key)?;
+    let founding = Founding {
+        realm: config.realm,
+        levels,
+        attempt: u64::from(number),
+        data_groups: config.data_groups,
+        time: surroundings::now(),
+        nodes,
+        policy: config.placement,
+        founder: (config.node_id, shared.boot),
+        meta,
+        log_key,
+    };
     Ok(prepare_genesis(
         shared.keyring.arena(),
-        config.realm,
-        levels,
-        facts,
-        (nodes, config.placement),
-        (config.node_id, shared.boot),
+        founding,
         &mut SystemEntropy,
     )?)
 }

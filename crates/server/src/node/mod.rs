@@ -14,6 +14,7 @@ mod gauges;
 mod lease;
 mod peers;
 mod placement;
+mod public_log;
 mod quorum;
 mod refreshing;
 mod retiring;
@@ -46,6 +47,7 @@ use disk::Disk;
 pub use disk::{LOG_DIR, STATE_DIR};
 use doors::Doors;
 pub use error::NodeError;
+use public_log::PublicLog;
 use shared::Shared;
 
 /// A node that must not go on has so long to close its files.
@@ -106,12 +108,13 @@ fn parts(config: Config, disk: Disk, doors: &Doors) -> CoreParts<SegmentLog, Roc
 async fn serve(core: &Core, doors: &Doors, log: &SegmentLog) -> Result<(), NodeError> {
     let shared = &core.shared;
     let (stop_clients, stop_peers) = (CancellationToken::new(), CancellationToken::new());
-    let admin = services::admin(shared, &stop_peers).await?;
+    let public = Arc::new(PublicLog::new(Arc::clone(shared)));
+    let admin = services::admin(shared, &public, &stop_peers).await?;
     let peer_service = services::peers(core, doors, &stop_peers).await?;
 
     let end = tokio::select! {
         biased;
-        end = life(core, doors, log, &stop_clients) => end.unwrap_or_else(End::Unfit),
+        end = life(core, doors, (log, &public), &stop_clients) => end.unwrap_or_else(End::Unfit),
         error = core.unfit() => End::Unfit(error),
         ended = peer_service => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
         ended = admin => End::Unfit(ended.err().unwrap_or(NodeError::Panicked)),
@@ -154,7 +157,7 @@ fn end_for_certain(error: &NodeError) -> Result<(), NodeError> {
 async fn life(
     core: &Core,
     doors: &Doors,
-    log: &SegmentLog,
+    logs: (&SegmentLog, &Arc<PublicLog>),
     stop_clients: &CancellationToken,
 ) -> Result<End, NodeError> {
     let shared = &core.shared;
@@ -170,7 +173,7 @@ async fn life(
     tokio::pin!(asked);
     let serving = async {
         core.start().await?;
-        services::clients(core, doors, log, stop_clients).await
+        services::clients(core, doors, logs, stop_clients).await
     };
     tokio::pin!(serving);
     tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use eunoe_proto::DESCRIPTORS;
+use eunoe_proto::audit::audit_service_server::AuditServiceServer;
 use eunoe_proto::chat::chat_service_server::ChatServiceServer;
 use eunoe_proto::cluster::cluster_service_server::ClusterServiceServer;
 use eunoe_proto::erasure::erasure_service_server::ErasureServiceServer;
@@ -13,9 +14,11 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::public_log::{self, PublicLog};
 use super::{Core, Doors, GRACE, NodeError, Shared, quorum};
 use crate::admin::{self, HealthState};
-use crate::grpc::{self, Chat, Cluster, Erasures, Gate};
+use crate::audit::Audit;
+use crate::grpc::{self, Audits, Chat, Cluster, Erasures, Gate};
 use crate::peer::PeerServer;
 use crate::reload;
 use crate::serve::{REQUEST_BYTES_MAX, client_server, peer_server, serve};
@@ -30,13 +33,18 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
         .map_err(|source| NodeError::Listen { address, source })
 }
 
-/// The probes. They answer from the first moment on.
-pub(super) async fn admin(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<Service, NodeError> {
+/// The probes. They answer from the first moment on; the log does once there is one.
+pub(super) async fn admin(
+    shared: &Arc<Shared>,
+    log: &Arc<PublicLog>,
+    stop: &CancellationToken,
+) -> Result<Service, NodeError> {
     let address = shared.config.listen.admin;
     let listener = listen(address).await?;
     let (health, stop) = (shared.health.clone(), stop.clone().cancelled_owned());
+    let public = public_log::routes(Arc::clone(log));
     let served = async move {
-        let served = admin::serve(listener, health, stop).await;
+        let served = admin::serve(listener, health, public, stop).await;
         served.map_err(|source| NodeError::Listen { address, source })
     };
     Ok(served.boxed())
@@ -78,7 +86,7 @@ pub(super) async fn peers(
 pub(super) async fn clients(
     core: &Core,
     doors: &Doors,
-    log: &SegmentLog,
+    (log, public): (&SegmentLog, &Arc<PublicLog>),
     stop: &CancellationToken,
 ) -> Result<(), NodeError> {
     let shared = &core.shared;
@@ -90,6 +98,9 @@ pub(super) async fn clients(
         .max_encoding_message_size(2 * REQUEST_BYTES_MAX);
     let cluster = ClusterServiceServer::new(Cluster::new(super::operator(shared, log)?))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let audit: Arc<dyn Audit> = Arc::<PublicLog>::clone(public);
+    let audit = AuditServiceServer::new(Audits::new(audit, shared.faults.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -99,6 +110,7 @@ pub(super) async fn clients(
     reporter.set_serving::<ChatServiceServer<Chat>>().await;
     reporter.set_serving::<ClusterServiceServer<Cluster>>().await;
     reporter.set_serving::<ErasureServiceServer<Erasures>>().await;
+    reporter.set_serving::<AuditServiceServer<Audits>>().await;
 
     let limits = &shared.config.limits;
     let handshakes = HandshakeLimits {
@@ -115,6 +127,7 @@ pub(super) async fn clients(
     .add_service(reflection)
     .add_service(chat)
     .add_service(erasures)
+    .add_service(audit)
     .add_service(cluster);
     shared.spawn(quorum::watch(Arc::clone(shared)));
     shared.health.set(HealthState::Serving);

@@ -23,7 +23,8 @@ const NODE: u64 = 1;
 pub(crate) struct OpenBao {
     place: tempfile::TempDir,
     process: Child,
-    address: String,
+    /// Where it listens.
+    pub(crate) address: String,
     agent: Agent,
 }
 
@@ -117,11 +118,6 @@ impl OpenBao {
             node: NODE,
             retention_days: 0,
         }
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
     }
 
     /// Asks as root, and panics unless the server does it.

@@ -1,0 +1,171 @@
+//! The transparency log as everybody may see it: checkpoints that this node signs, tiles and entries (erasure.md §6.2).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use eunoe_core::StateView;
+use eunoe_core::control::{self, LogTree};
+use eunoe_crypto::SecretKey;
+use eunoe_evidence::{
+    Checkpoint, KeyName, LogKey, SignatureType, SignedCheckpoint, TileId, TileKind, VerifierKey,
+    encode_entries, encode_hashes, tile_hashes,
+};
+use eunoe_types::{Fault, GroupId, Realm};
+
+use super::Shared;
+use crate::audit::{Audit, Unpublished};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// The log of this node.
+pub(super) struct PublicLog {
+    shared: Arc<Shared>,
+    /// Served while the node signs nothing.
+    last: Mutex<Option<SignedCheckpoint>>,
+}
+
+impl PublicLog {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Reads the control group's state as far as it is applied here: what is applied is committed, and stays.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn StateView) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Unpublished> {
+        let control = self.shared.group(GroupId::CONTROL).ok_or(Unpublished::NotYet)?;
+        let done = self.shared.blocking(move || control.with_view(read)).await;
+        match done {
+            Ok(Ok(Ok(read))) => Ok(read),
+            Ok(Ok(Err(fault)) | Err(fault)) => Err(fault.into()),
+            Err(_) => Err(Unpublished::NotYet),
+        }
+    }
+
+    /// Signs what is applied now, if this node holds the log's key.
+    async fn sign(&self) -> Result<Option<SignedCheckpoint>, Unpublished> {
+        let Ok(keys) = self.shared.keyring.unsealed() else {
+            return Ok(None);
+        };
+        let log_key = log_key(self.shared.config.realm, keys.log_key())?;
+        let frontier = self.read(control::frontier).await?;
+        let origin = log_key.verifier().name().as_str();
+        let signed = Checkpoint::new(origin, frontier.size(), frontier.root(), Vec::new())
+            .ok()
+            .and_then(|checkpoint| {
+                let line = log_key.sign(&checkpoint).ok()?;
+                SignedCheckpoint::new(checkpoint, vec![line]).ok()
+            });
+        Ok(Some(signed.ok_or_else(|| {
+            Fault::broken("the transparency log has no checkpoint")
+        })?))
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for PublicLog {
+    async fn checkpoint(&self) -> Result<String, Unpublished> {
+        let signed = self.sign().await?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was asked for earlier may be ready later.
+        let is_newer = |signed: &SignedCheckpoint, last: &SignedCheckpoint| {
+            signed.checkpoint().size() > last.checkpoint().size()
+        };
+        match (signed, &*last) {
+            (Some(signed), None) => *last = Some(signed),
+            (Some(signed), Some(before)) if is_newer(&signed, before) => *last = Some(signed),
+            (Some(_) | None, _) => {}
+        }
+        last.as_ref().map(ToString::to_string).ok_or(Unpublished::NotYet)
+    }
+
+    async fn tile(&self, path: &str) -> Result<Vec<u8>, Unpublished> {
+        let tile = TileId::parse(path).map_err(|_| Unpublished::NoSuchTile)?;
+        self.read(move |view| content(view, &tile))
+            .await?
+            .ok_or(Unpublished::NoSuchTile)
+    }
+
+    async fn policy(&self) -> Result<String, Unpublished> {
+        let genesis = self.read(control::genesis).await?.ok_or(Unpublished::NotYet)?;
+        let key = VerifierKey::new(origin(genesis.realm)?, SignatureType::Ed25519, &genesis.log_key);
+        let key = key.map_err(|_| Fault::broken("the log's public key is none"))?;
+        Ok(format!("log {key}\nquorum none\n"))
+    }
+}
+
+/// The name of a realm's log, for ever.
+fn origin(realm: Realm) -> Result<KeyName, Fault> {
+    KeyName::new(&format!("eunoe/{realm}")).map_err(|_| Fault::broken("the log's name is none"))
+}
+
+fn log_key(realm: Realm, seed: &SecretKey) -> Result<LogKey, Fault> {
+    LogKey::from_seed(origin(realm)?, seed.expose()).map_err(|_| Fault::broken("the log's key is none"))
+}
+
+/// The public half of the key that signs a realm's log.
+pub(super) fn public_key(realm: Realm, seed: &SecretKey) -> Result<[u8; 32], Fault> {
+    Ok(*log_key(realm, seed)?.verifier().public_key())
+}
+
+/// The bytes of a tile, if the log has it already.
+fn content(view: &dyn StateView, tile: &TileId) -> Result<Option<Vec<u8>>, Fault> {
+    let last = tile.first() + u64::from(tile.width()) - 1;
+    if TileId::holding(tile.kind(), last, control::event_count(view)?).is_none() {
+        return Ok(None);
+    }
+    let broken = || Fault::broken("the transparency log lacks what its size promises");
+    let bytes = match tile.kind() {
+        TileKind::Hashes { .. } => {
+            let hashes = tile_hashes(&LogTree(view), tile);
+            encode_hashes(&hashes.map_err(|_| broken())?)
+        }
+        TileKind::Entries => {
+            let entries = (tile.first()..=last).map(|index| control::event(view, index)?.ok_or_else(broken));
+            let entries = entries.collect::<Result<Vec<_>, Fault>>()?;
+            encode_entries(&entries).map_err(|_| broken())?
+        }
+    };
+    Ok(Some(bytes))
+}
+
+/// The log over plain HTTP, below `/log`.
+pub(super) fn routes(log: Arc<PublicLog>) -> Router {
+    Router::new()
+        .route("/log/checkpoint", get(checkpoint))
+        .route("/log/{*path}", get(tile))
+        .with_state(log)
+}
+
+async fn checkpoint(State(log): State<Arc<PublicLog>>) -> Response {
+    match log.checkpoint().await {
+        Ok(checkpoint) => ([(CONTENT_TYPE, TEXT)], checkpoint).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn tile(State(log): State<Arc<PublicLog>>, Path(path): Path<String>) -> Response {
+    match log.tile(&path).await {
+        Ok(content) => ([(CONTENT_TYPE, BYTES)], content).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &Unpublished) -> Response {
+    let status = match error {
+        Unpublished::NotYet => StatusCode::SERVICE_UNAVAILABLE,
+        Unpublished::NoSuchTile => StatusCode::NOT_FOUND,
+        Unpublished::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, error.to_string()).into_response()
+}
