@@ -76,11 +76,10 @@ impl<'a, S: TileSource + ?Sized> TiledTree<'a, S> {
         {
             return Ok(hashes);
         }
-        let mut hashes = self.source.hashes(&tile).map_err(TileTreeError::Source)?;
+        let hashes = self.source.hashes(&tile).map_err(TileTreeError::Source)?;
         if hashes.len() < usize::from(tile.width()) {
             return Err(TileTreeError::Width(tile));
         }
-        hashes.truncate(tile.width().into());
         let hashes: Rc<[Hash]> = hashes.into();
         self.last.borrow_mut()[slot] = Some((tile, hashes.clone()));
         Ok(hashes)

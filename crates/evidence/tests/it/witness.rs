@@ -1,5 +1,6 @@
 //! A witness cosigns what continues what it cosigned, and says why it does not.
 
+use eunoe_evidence::merkle::VerifyError;
 use eunoe_evidence::{
     AddCheckpoint, AddCheckpointError, AnswerError, Checkpoint, CheckpointError, Cosigner, KeyError, LogKey,
     NoteError, Refusal, SignedCheckpoint, TreeHead, Witness, WitnessAnswer, prove_consistency,
@@ -103,6 +104,11 @@ fn all_else_is_refused_with_its_status() {
         let refusal = witness().decide(&request, &last, TIME_S).unwrap_err();
         assert_eq!(refusal.answer(), Some(answer), "{refusal}");
     }
+    // A state that no honest witness has.
+    let root = [7; 32];
+    let broken = TreeHead { size: 0, root };
+    let refusal = witness().decide(&ask(0, &new), &broken, TIME_S).unwrap_err();
+    assert_eq!(refusal, Refusal::Inconsistent(VerifyError::Root));
     let late = witness().decide(&request(), &old, u64::MAX).unwrap_err();
     assert!(matches!(late, Refusal::Sign(_)) && late.answer().is_none());
 }
