@@ -75,6 +75,7 @@ targets! {
     data "data",
     machines "machines",
     merkle "merkle",
+    evidence "evidence",
     crypto "crypto",
     raft "raft",
     store "store",

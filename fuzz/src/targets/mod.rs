@@ -38,6 +38,11 @@ pub const TARGETS: &[Target] = &[
         ..target("machines", &[], &[machines::READERS])
     },
     target("merkle", &[merkle::FORMS], &[merkle::READERS]),
+    target(
+        "evidence",
+        &[eunoe_evidence::fuzzing::FORMS],
+        &[eunoe_evidence::fuzzing::READERS],
+    ),
     Target {
         refused: &["forged page", "forged envelope"],
         ..target(
