@@ -17,9 +17,9 @@ pub enum Sabotage {
     /// What follows from a fence is done when its entry is seen, and never for one that the state has already: after a
     /// start, or with a snapshot.
     EffectOnEntry,
-    /// A share of a new root counts as kept although its holder did not say so.
+    /// A holder says that it keeps its share of a new root, and does not.
     UnkeptShareCounts,
-    /// Keys count as destroyed while as many shares may be left as it takes.
+    /// Keys count as destroyed by the word of one holder.
     DestroyedEarly,
     /// A node says that it destroyed its share before it did.
     WordBeforeDeed,

@@ -60,14 +60,16 @@ impl Standing {
 
     /// Whether so few shares of a root are left that nobody can rebuild it.
     fn is_closed(&self, root: &RootRow) -> bool {
-        let enough =
-            usize::from(root.sharing.threshold) + usize::from(sabotage::is(Sabotage::DestroyedEarly));
-        self.keeping(root).count() < enough
+        self.keeping(root).count() < usize::from(root.sharing.threshold)
     }
 
     /// Keys whose last epoch is before this one are destroyed: too few shares are left of every root that led to them, and no
     /// memory holds one, by word or because its lease is over.
     pub fn destroyed_before(&self) -> u64 {
+        if sabotage::is(Sabotage::DestroyedEarly) {
+            let words = self.holders.iter().map(|(_, holder)| holder.oldest());
+            return words.max().unwrap_or_default();
+        }
         let open = self.roots.iter().filter(|(_, root)| !self.is_closed(root));
         let open = open.map(|(_, root)| root.leads_to);
         let memories = self.holders.iter().map(|(_, holder)| holder.in_memory());

@@ -13,7 +13,6 @@ use eunoe_core::control::{
 };
 use eunoe_crypto::DealtRoot;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, dealing, made_root, share_among};
-use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_types::{BootId, Fault, Kid, NodeId};
 use eunoe_vault::Slot;
 use futures::future::join_all;
@@ -342,8 +341,7 @@ async fn install(
         };
         let is_holder = given.share.is_some();
         let installed = shared.peers.install_root(*id, given).await;
-        let counts = installed.is_ok() || sabotage::is(Sabotage::UnkeptShareCounts);
-        (counts && is_holder).then_some(*id)
+        (installed.is_ok() && is_holder).then_some(*id)
     });
     kept.extend(join_all(installs).await.into_iter().flatten());
     if kept.len() < usize::from(sharing.threshold) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use eunoe_core::control::{self, Command, EpochRow, Rejection, Reply, RootRow};
 use eunoe_crypto::{RootKey, SecretBytes};
 use eunoe_custody::{Gathering, KeyringError};
+use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_types::{BootId, Fault, NodeId};
 use eunoe_vault::{Slot, VaultError};
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -286,6 +287,7 @@ pub(super) async fn install(
     let root = root.transpose().map_err(|_| RefusedGrant::NotRecorded)?;
     let held = match given.share {
         None => held,
+        Some(_) if sabotage::is(Sabotage::UnkeptShareCounts) => held,
         Some(share) => {
             let (vault, slot) = (Arc::clone(&shared.vault), given.slot);
             // It counts while the vault writes, even if whoever sent it does not wait for that.

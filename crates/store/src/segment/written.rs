@@ -76,10 +76,13 @@ impl Written {
     }
 
     pub(crate) fn truncate_after(&mut self, keep: Option<u64>) {
+        let before = self.before_locations();
         self.span.truncate_after(keep);
-        while self.locations.len() as u64 > self.span.count() {
-            let dropped = self.locations.pop_back();
-            self.forget(dropped);
+        // Those that were carried come before them and may stay: what goes is at the end.
+        while before + self.locations.len() as u64 > self.span.count()
+            && let Some(dropped) = self.locations.pop_back()
+        {
+            self.forget(Some(dropped));
         }
         self.forget_carried();
     }
@@ -242,5 +245,78 @@ impl Checkpoint {
             span,
             ..Written::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(segment: u64, offset: u32) -> Location {
+        Location {
+            segment,
+            offset,
+            data_bytes: 1,
+        }
+    }
+
+    /// Records 1 to 3 were carried to the segment behind the one that begins with a checkpoint of them, then 4 to 6 came.
+    fn recovered() -> Written {
+        let checkpoint = Checkpoint {
+            span: Span::between(1, 3),
+            ..Checkpoint::default()
+        };
+        let mut written = checkpoint.into_written();
+        for index in 1..=3 {
+            written.carry(index, at(2, index as u32)).expect("it is held");
+        }
+        for index in 4..=6 {
+            written.append(index, at(3, index as u32)).expect("it follows");
+        }
+        written
+    }
+
+    #[test]
+    fn records_stay_where_they_are_when_those_behind_carried_ones_are_cut_off() {
+        for (keep, append) in [(5, 6), (4, 5), (3, 4), (2, 3)] {
+            let mut written = recovered();
+            written.truncate_after(Some(keep));
+            written.append(append, at(4, append as u32)).expect("it follows");
+            assert!(written.is_whole());
+            for index in 1..=append {
+                let segment = match index {
+                    index if index == append => 4,
+                    1..=3 => 2,
+                    _ => 3,
+                };
+                let expected = at(segment, index as u32);
+                assert_eq!(written.locate(index), Some(expected), "{index} of {keep}");
+            }
+            assert_eq!(written.locate(append + 1), None);
+            let in_segments = |segment| written.records_in(segment).count() as u64;
+            let counted: Vec<_> = written
+                .in_segments
+                .iter()
+                .map(|(at, count)| (*at, *count))
+                .collect();
+            assert!(
+                counted
+                    .iter()
+                    .all(|(segment, count)| in_segments(*segment) == *count),
+                "{counted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn carried_records_are_purged_before_the_others() {
+        let mut written = recovered();
+        written.purge(2, Bytes::new());
+        assert_eq!((written.locate(2), written.locate(3)), (None, Some(at(2, 3))));
+        written.purge(4, Bytes::new());
+        assert_eq!((written.locate(4), written.locate(5)), (None, Some(at(3, 5))));
+        assert_eq!(written.oldest_segment(), Some(3));
+        written.truncate_after(None);
+        assert_eq!(written.oldest_segment(), None);
     }
 }

@@ -257,6 +257,7 @@ impl World {
         open.read_exact_at(&mut byte, at).unwrap();
         open.write_all_at(&[byte[0] ^ mask], at).unwrap();
         let (sound, findings) = self.cluster.fsck(NODE).await;
+        eprintln!("{} byte {at}: {findings}", path.display());
         assert_eq!(findings.contains("damaged "), !sound, "{findings}");
         let repairable = findings.contains("repairable ");
         match (sound, repairable) {
