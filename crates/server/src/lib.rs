@@ -6,6 +6,7 @@ pub mod admin;
 
 pub mod config;
 pub mod edge;
+pub mod failpoint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod groups;
