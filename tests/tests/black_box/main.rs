@@ -15,5 +15,6 @@ mod load;
 mod node_life;
 mod partition;
 mod placement;
+mod steps;
 mod tail_and_typing;
 mod telemetry;
