@@ -39,11 +39,14 @@ fn arrows_point_down() {
     }
 }
 
-/// Lines of a tree whose package has faults built in on purpose.
+/// Features for tests of tests: faults on purpose, steps at which a node ends, keys in a file.
+const DANGEROUS: [&str; 3] = ["sabotage", "failpoints", "export-keys"];
+
+/// Lines of a tree whose package has something built in that no node may have.
 fn sabotaged(arguments: &[&str]) -> Vec<String> {
     let has = |line: &String| {
         let features = line.rsplit(' ').next().unwrap_or_default();
-        features.split(',').any(|feature| feature == "sabotage")
+        features.split(',').any(|feature| DANGEROUS.contains(&feature))
     };
     tree(arguments).into_iter().filter(has).collect()
 }
@@ -60,6 +63,9 @@ fn no_build_has_faults_on_purpose_that_did_not_ask_for_them() {
     let asked = sabotaged(&["--package", "eunoe-raft", "--features", "sabotage"]);
     let named = |name: &str| asked.iter().any(|line| line.starts_with(name));
     assert!(named("eunoe-raft ") && named("eunoe-types "), "{asked:?}");
+    let asked = sabotaged(&["--package", "eunoe-tests", "--features", "instrumented"]);
+    let named = |name: &str| asked.iter().any(|line| line.starts_with(name));
+    assert!(named("eunoe-server ") && named("eunoe-crypto "), "{asked:?}");
 }
 
 fn naming(package: &str, dependency: &str, req: &str, kind: Option<&str>) -> Vec<String> {

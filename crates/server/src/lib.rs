@@ -7,6 +7,7 @@ pub mod audit;
 
 pub mod config;
 pub mod edge;
+pub mod failpoint;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod groups;

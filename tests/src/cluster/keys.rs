@@ -1,49 +1,17 @@
 //! Nodes that write their keys to a file, so that a test can look for the keys everywhere else.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use eunoe_attack::Roots;
 use eunoe_crypto::{OsEntropy, SecretBytes};
 use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions, Slot};
-
-use super::programs;
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
 
 /// Name of the environment variable that says where to.
 pub const EXPORT: &str = "EUNOE_EXPORT_KEYS";
-
-/// Builds the `eunoed` that exports keys, beside the one that does not and without touching it; returns its file.
-///
-/// # Panics
-///
-/// If cargo does not build it.
-pub fn exporting_eunoed() -> PathBuf {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let target = programs::build_folder();
-    let target = target
-        .parent()
-        .expect("a profile's folder is in the target folder");
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "-p",
-            "eunoe-tests",
-            "--features",
-            "export-keys",
-        ])
-        .args(["--bin", "eunoed-export-keys", "--target-dir"])
-        .arg(target)
-        .current_dir(crate::workspace_root())
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "the exporting eunoed is not built");
-    target.join("debug/eunoed-export-keys")
-}
 
 /// The keys in an export file.
 ///

@@ -2,6 +2,7 @@
 
 mod commands;
 mod files;
+pub mod instrumented;
 pub mod keys;
 mod launcher;
 mod links;

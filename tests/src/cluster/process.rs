@@ -29,6 +29,18 @@ impl Process {
         Some(Self { pid, start_ticks })
     }
 
+    /// Its id.
+    pub fn id(&self) -> i32 {
+        self.pid
+    }
+
+    /// Whether it stands still after a signal.
+    pub fn is_stopped(&self) -> bool {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let after_name = text.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+        self.is_alive() && after_name.is_some_and(|rest| rest.starts_with('T'))
+    }
+
     /// Whether it runs; one that ended and was not waited for does not.
     pub fn is_alive(&self) -> bool {
         stat(self.pid).is_some_and(|(runs, start)| runs && start == self.start_ticks)

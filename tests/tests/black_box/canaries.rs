@@ -9,7 +9,7 @@ use eunoe_client::types::{
     CreateConversationRequest, Data, MessageInput, Part, Participant, ParticipantKind, part,
 };
 use eunoe_client::{Client, ClientError, ErrorCode, StreamOptions, TailStart, input};
-use eunoe_tests::cluster::{Cluster, Setup, connect, keys};
+use eunoe_tests::cluster::{Cluster, Setup, connect, instrumented, keys};
 use eunoe_tests::collector::{self, Collector};
 use eunoe_tests::random::Random;
 use eunoe_tests::scan::{Words, files_below};
@@ -75,7 +75,7 @@ async fn e1_no_word_and_no_key_is_in_any_file() {
     let mut cluster = Cluster::start_with(Setup {
         limits: LIMITS,
         tables: format!("\n[telemetry]\n{}", collector.telemetry(1.0)),
-        eunoed: keys::exporting_eunoed(),
+        eunoed: instrumented::eunoed(),
         environment: vec![(keys::EXPORT, exported.clone())],
         ..Setup::default()
     })

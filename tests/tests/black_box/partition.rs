@@ -67,7 +67,7 @@ async fn begin_tail(client: &Client, id: &str) -> Tail {
 }
 
 /// The lease of a node that is cut off ends whatever it believes, and with it the keys in its memory.
-async fn until_it_holds_no_keys(cluster: &Cluster, node: u64, client: &Client, id: &str) {
+pub(crate) async fn until_it_holds_no_keys(cluster: &Cluster, node: u64, client: &Client, id: &str) {
     until_true("the node that is cut off holds no keys", async || {
         assert_does_not_answer(client, id).await;
         let nodes = cluster.status_of(node).await.nodes;
@@ -78,14 +78,14 @@ async fn until_it_holds_no_keys(cluster: &Cluster, node: u64, client: &Client, i
 }
 
 /// A node that cannot know what was fenced says that it cannot answer, or says nothing until the call is over.
-async fn assert_does_not_answer(client: &Client, id: &str) {
+pub(crate) async fn assert_does_not_answer(client: &Client, id: &str) {
     let refused = shows_nothing(client, id).await.unwrap_err();
     let unanswered = [ErrorCode::Unavailable, ErrorCode::DeadlineExceeded];
     assert!(unanswered.contains(&refused.code), "{refused}");
 }
 
 /// The leader of the control group, as a node sees it.
-async fn leader(cluster: &Cluster, node: u64) -> Option<u64> {
+pub(crate) async fn leader(cluster: &Cluster, node: u64) -> Option<u64> {
     let groups = cluster.status_of(node).await.groups;
     let control = groups.into_iter().find(|group| group.id == CONTROL);
     control.unwrap().leader
@@ -216,7 +216,7 @@ async fn a_node_that_falls_back_to_an_older_state_shows_nothing_that_was_erased_
 }
 
 /// Reads from before a node is up until it answers.
-async fn shows_nothing_from_the_first(client: &Client, id: &str) {
+pub(crate) async fn shows_nothing_from_the_first(client: &Client, id: &str) {
     until_true("the node answers", async || {
         shows_nothing(client, id).await.is_ok()
     })

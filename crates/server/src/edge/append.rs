@@ -16,6 +16,7 @@ use eunoe_types::{
 use super::cache::Known;
 use super::content::{self, PartInput, ROW_PARTICIPANT};
 use super::{ApiError, ApiResult, Edge, Person, Position, with_nonces};
+use crate::failpoint::{self, Failpoint};
 use crate::groups::Submitted;
 use crate::surroundings::{self, SystemEntropy};
 use crate::telemetry::{self, metrics};
@@ -132,6 +133,7 @@ impl Edge {
             .map(|(number, section)| self.seal_section(&common, &section, &place(number)))
             .collect::<ApiResult<_>>()?;
         let author = self.author(tenant, &known, &keys, author_kid, &message.author)?;
+        failpoint::reached(Failpoint::AppendSealed);
         Ok(Sealed {
             known,
             id,

@@ -16,6 +16,7 @@ use eunoe_vault::{Destroyed, Slot, VaultError};
 use tokio::time::Instant;
 
 use super::{NodeError, Shared};
+use crate::failpoint::{self, Failpoint};
 use crate::groups::news;
 use crate::surroundings;
 use crate::telemetry::metrics;
@@ -220,9 +221,12 @@ async fn forget(shared: &Arc<Shared>, epoch: &EpochRow, reading: &mut Reading) -
     if sabotage::is(Sabotage::WordBeforeDeed) && attest(shared, epoch).await? {
         tokio::time::sleep(INTERVAL).await;
     }
+    let is_new = || owes_word(shared, epoch).unwrap_or_default();
+    failpoint::reached_if(Failpoint::SwitchApplied, is_new);
     shared.keyring.refuse_before(epoch);
     // Another epoch may begin while this one's keys drain: the caller looks at the state again.
     let is_drained = shared.keyring.former_is_gone(epoch);
+    failpoint::reached_if(Failpoint::RootWiped, || is_drained && is_new());
     let (current, now, vault) = (slot_of(epoch)?, epoch.clone(), Arc::clone(&shared.vault));
     let read_due = reading.is_due(current);
     let looked = shared.blocking(move || {
@@ -301,11 +305,11 @@ async fn report_return(shared: &Arc<Shared>, slot: Slot) -> Result<(), NodeError
 /// Says that this node holds no root older than the current one, unless the log says it already. To be called when that is
 /// so; false if the log did not take it.
 async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeError> {
-    let (groups, own) = (shared.groups()?, shared.config.node_id);
-    let held = groups.control().with_view(|view| control::holder(view, own))??;
-    if held.is_none_or(|holder| holder.oldest() >= epoch.epoch) {
+    if !owes_word(shared, epoch)? {
         return Ok(true);
     }
+    failpoint::reached(Failpoint::ShareDestroyed);
+    let (groups, own) = (shared.groups()?, shared.config.node_id);
     let command = Command::AttestDestroyed(AttestDestroyed {
         node: own,
         boot: shared.boot,
@@ -315,6 +319,15 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
     let said = groups.propose_control(command.encode().into()).await;
     if let Err(error) = &said {
         tracing::warn!(%error, "the destruction of old roots is not recorded yet");
+    } else {
+        failpoint::reached(Failpoint::Attested);
     }
     Ok(said.is_ok())
+}
+
+/// Whether the log does not have this node's word yet that it holds no root older than the current one.
+fn owes_word(shared: &Shared, epoch: &EpochRow) -> Result<bool, NodeError> {
+    let (groups, own) = (shared.groups()?, shared.config.node_id);
+    let held = groups.control().with_view(|view| control::holder(view, own))??;
+    Ok(held.is_some_and(|holder| holder.oldest() < epoch.epoch))
 }

@@ -15,12 +15,13 @@ use eunoe_crypto::DealtRoot;
 use eunoe_custody::{EpochPlan, KeyringError, PreparedEpoch, dealing, made_root, share_among};
 use eunoe_types::{BootId, Fault, Kid, NodeId};
 use eunoe_vault::Slot;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use tokio::time::Instant;
 
 use super::due::due;
 use super::waiting::Waiting;
 use super::{NodeError, Shared, dark, refreshing};
+use crate::failpoint::{self, Failpoint};
 use crate::groups::news;
 use crate::peer::GivenRoot;
 use crate::surroundings::{self, SystemEntropy};
@@ -257,6 +258,7 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
         sharing: recipients.sharing.clone(),
     };
     propose(shared, Command::BeginEpoch(begin).encode()).await?;
+    failpoint::reached(Failpoint::EpochBegun);
     // If the attempt comes to nothing, its root leads to all that is alive now.
     let held = shared.keyring.expect_root(before.epoch)?;
     let sharing = dealing(&recipients.sharing)?;
@@ -267,17 +269,22 @@ async fn make_epoch(shared: &Arc<Shared>, keys: Vec<Kid>) -> Result<(), Failed> 
     } = prepare(shared, plan, attempt, sharing).await?;
     for chunk in chunks {
         propose(shared, chunk).await?;
+        failpoint::reached(Failpoint::ChunkProposed);
     }
     let made = install(shared, Slot { epoch, attempt }, dealt, &recipients).await?;
     drop(held);
     propose(shared, Command::ShareEpoch(ShareEpoch { attempt, made }).encode()).await?;
+    failpoint::reached(Failpoint::SharesProposed);
     await_verified(shared, attempt).await?;
     let switch = SwitchEpoch {
         attempt,
         digest,
         time: surroundings::now(),
     };
-    propose(shared, Command::SwitchEpoch(switch).encode()).await?;
+    let handed_in = async { failpoint::reached(Failpoint::SwitchProposed) };
+    // In this order: the first is begun before the second.
+    let (switched, ()) = join(propose(shared, Command::SwitchEpoch(switch).encode()), handed_in).await;
+    switched?;
     tracing::info!(epoch, attempt, keys = count, "an epoch begins");
     Ok(())
 }
@@ -324,8 +331,12 @@ async fn install(
     let mut kept = Vec::new();
     if let Some(share) = share_of(own) {
         let vault = Arc::clone(&shared.vault);
+        failpoint::reached(Failpoint::ShareArrived);
         match shared.blocking(move || vault.put(slot, &share)).await? {
-            Ok(()) => kept.push(own),
+            Ok(()) => {
+                failpoint::reached(Failpoint::ShareKept);
+                kept.push(own);
+            }
             Err(error) if error.is_passing() => {
                 tracing::warn!(%error, "the vault does not take its share of a new root");
             }

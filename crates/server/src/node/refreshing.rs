@@ -22,8 +22,8 @@ pub(super) struct Refresh {
     looked: Option<Instant>,
 }
 
-/// Whether the root should be shared anew, and can be: a voter that answers keeps no share of it, or somebody keeps one who
-/// does not vote any more. A holder that does not answer is waited for.
+/// Whether the root should be shared anew, and can be: a voter that answers keeps no share of it that counts, or somebody
+/// keeps one who does not vote any more. A holder that does not answer is waited for.
 pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Result<bool, NodeError> {
     let now = Instant::now();
     if refresh.looked.is_some_and(|looked| now < looked + INTERVAL) || shared.keyring.unsealed().is_err() {
@@ -42,12 +42,17 @@ pub(super) async fn is_due(shared: &Arc<Shared>, refresh: &mut Refresh) -> Resul
         return Ok(true);
     }
     let own = shared.config.node_id;
+    // One that ended before it could say that its vault has a share does not count as a holder, whatever it has.
+    let counts = |id: &NodeId| made.kept.contains(id);
     let lacks = join_all(wanted.iter().map(async |id| {
         if *id == own {
-            return !shared.keeps_share();
+            return !counts(id) || !shared.keeps_share();
         }
         let state = shared.peers.ping(*id).await;
-        state.is_ok_and(|state| state.started && state.lease_left_ms > 0 && !state.share_kept)
+        let answers = state
+            .ok()
+            .filter(|state| state.started && state.lease_left_ms > 0);
+        answers.is_some_and(|state| !counts(id) || !state.share_kept)
     }));
     Ok(lacks.await.contains(&true))
 }

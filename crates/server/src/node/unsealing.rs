@@ -15,6 +15,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use super::custodian::{pending_slot, slot_of};
 use super::epochs::may_be_given;
 use super::{NodeError, Shared};
+use crate::failpoint::{self, Failpoint};
 use crate::groups::news;
 use crate::peer::{GivenRoot, RefusedGrant, RootPart};
 
@@ -290,14 +291,17 @@ pub(super) async fn install(
         Some(_) if sabotage::is(Sabotage::UnkeptShareCounts) => held,
         Some(share) => {
             let (vault, slot) = (Arc::clone(&shared.vault), given.slot);
+            failpoint::reached(Failpoint::ShareArrived);
             // It counts while the vault writes, even if whoever sent it does not wait for that.
             let kept = shared
                 .blocking(move || vault.put(slot, &share).map(|()| held))
                 .await;
-            kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
+            let held = kept.map_err(|_| RefusedGrant::NotRecorded)?.map_err(|error| {
                 tracing::error!(%error, "the vault did not keep its share of a root");
                 RefusedGrant::NotRecorded
-            })?
+            })?;
+            failpoint::reached(Failpoint::ShareKept);
+            held
         }
     };
     if let Some(root) = root {

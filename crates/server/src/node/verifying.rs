@@ -10,6 +10,7 @@ use eunoe_types::Fault;
 
 use super::custodian::pending_slot;
 use super::{NodeError, Shared, unsealing};
+use crate::failpoint::{self, Failpoint};
 use crate::groups::news;
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -71,12 +72,15 @@ async fn look(shared: &Arc<Shared>, epoch: &EpochRow, root: &RootRow) -> Result<
         found
     });
     let command = match found.await?? {
-        Ok(()) => Command::VerifyEpoch(VerifyEpoch {
-            attempt: slot.attempt,
-            node: shared.config.node_id,
-            digest: pending.digest,
-            root_commit,
-        }),
+        Ok(()) => {
+            failpoint::reached(Failpoint::Verified);
+            Command::VerifyEpoch(VerifyEpoch {
+                attempt: slot.attempt,
+                node: shared.config.node_id,
+                digest: pending.digest,
+                root_commit,
+            })
+        }
         Err(VerifyError::Wrong(what)) => {
             tracing::error!(
                 epoch = slot.epoch,

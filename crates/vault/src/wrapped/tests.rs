@@ -244,7 +244,7 @@ fn a_catalog_of_other_keys_is_refused() {
 }
 
 #[test]
-fn every_bit_of_the_catalog_matters() {
+fn e18_every_bit_of_the_catalog_matters() {
     let world = World::new(0);
     let vault = world.create();
     vault.put(SLOT, &secret()).expect("kept");

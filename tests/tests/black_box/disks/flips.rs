@@ -140,7 +140,7 @@ const CASES: &[(Kind, Place, Fsck, Node)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_byte_in_any_file_stops_the_node_or_harms_nothing() {
+async fn e18_a_flipped_byte_in_any_file_stops_the_node_or_harms_nothing() {
     let world = World::begin().await;
     let mut wrong = Vec::new();
     for (kind, place, fsck, node) in CASES {

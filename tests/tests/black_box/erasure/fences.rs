@@ -1,10 +1,9 @@
 //! FENCED, asked of every node, whatever became of it meanwhile.
 
-use std::time::Duration;
-
-use eunoe_client::erasure_types::{ErasureState, RequestErasureRequest};
+use eunoe_client::erasure_types::{ErasureGrade, ErasureState, RequestErasureRequest};
 use eunoe_client::types::ContentState;
 use eunoe_client::{MessageQuery, TailStart, input};
+use eunoe_tests::wait::until_true;
 use rustix::process::Signal;
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
+async fn e14_a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
     let cluster = start(PATIENT).await;
     let client = cluster.client(TENANT).await;
     let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
@@ -77,7 +76,7 @@ async fn a_fence_holds_for_every_read_on_every_node_and_for_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_slept_through_a_fence_wakes_to_it() {
+async fn e19_a_node_that_stood_still_for_longer_than_its_lease_wakes_to_what_was_destroyed_meanwhile() {
     let cluster = start(SHORT_LEASE).await;
     let client = cluster.client(TENANT).await;
     let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
@@ -91,10 +90,15 @@ async fn a_node_that_slept_through_a_fence_wakes_to_it() {
         cluster.client_of(sleeper, TENANT).await,
     );
     cluster.process(sleeper).signal(Signal::STOP);
-    erase(&awake, subject("anna", false)).await;
+    let erasure = erase(&awake, subject("anna", true)).await;
     assert_erased(&awake, &anna).await;
-    // Longer than its lease.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Its memory still has the old root: only the end of its lease speaks for it.
+    let destroyed = wait_for(&awake, &erasure.id, ErasureState::Destroyed).await;
+    assert!(
+        destroyed.grade() == ErasureGrade::Threshold,
+        "a node that stands still spoke"
+    );
+    assert_eq!(destroyed.missing_nodes, [sleeper]);
     let reads: Vec<_> = (0..8)
         .map(|_| {
             let (of_sleeper, anna) = (of_sleeper.clone(), anna.clone());
@@ -106,6 +110,11 @@ async fn a_node_that_slept_through_a_fence_wakes_to_it() {
         read.await.unwrap();
     }
     assert_intact(&of_sleeper, &bert).await;
+    until_true("it says that it destroyed the old root, too", async || {
+        let erasure = awake.erasures().get(&erasure.id).await.unwrap();
+        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
+    })
+    .await;
     let refused = say(&of_sleeper, &anna, "anna", "too late").await.unwrap_err();
     assert_eq!(reason(&refused), "ERASED");
 }

@@ -1,11 +1,13 @@
 //! What FENCED, REKEYED and DESTROYED mean, asked of every node.
 
 mod cancel;
+mod crowds;
 mod fences;
 mod ladder;
 mod members;
 mod races;
 mod reach;
+mod replay;
 mod shares;
 
 use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
@@ -22,7 +24,7 @@ pub(crate) const PATIENT: &[&str] = &["--epoch-period", "86400"];
 /// The shortest lease.
 pub(crate) const SHORT_LEASE: &[&str] = &["--epoch-period", "86400", "--lease", "5"];
 
-fn visitor(name: &str) -> Participant {
+pub(crate) fn visitor(name: &str) -> Participant {
     input::participant(ParticipantKind::Visitor, format!("visitor/{name}"))
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn appends_that_race_with_a_fence_are_erased_or_refused() {
+async fn e14_appends_that_race_with_a_fence_are_erased_or_refused() {
     let cluster = start(PATIENT).await;
     let client = cluster.client(TENANT).await;
     let id = talk(&client, "anna").await;
@@ -51,7 +51,7 @@ async fn appends_that_race_with_a_fence_are_erased_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_races_with_a_fence_ends_in_refusals() {
+async fn e14_a_stream_that_races_with_a_fence_ends_in_refusals() {
     let cluster = start(PATIENT).await;
     let client = cluster.client(TENANT).await;
     let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
@@ -94,7 +94,7 @@ async fn a_stream_that_races_with_a_fence_ends_in_refusals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tail_is_reset_by_a_fence_and_told_of_it() {
+async fn e14_a_tail_is_reset_by_a_fence_and_told_of_it() {
     let cluster = start(PATIENT).await;
     let client = cluster.client(TENANT).await;
     let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);

@@ -16,7 +16,7 @@ async fn root(cluster: &Cluster) -> eunoe_client::cluster_types::Root {
     cluster.status_of(1).await.root.expect("the realm has begun")
 }
 
-async fn until_shared_among(cluster: &Cluster, holders: &[u64]) {
+pub(super) async fn until_shared_among(cluster: &Cluster, holders: &[u64]) {
     until_true("the root is shared among these nodes", async || {
         let root = root(cluster).await;
         root.holders == holders && root.present == holders

@@ -1,4 +1,5 @@
-//! `eunoed` that writes all its keys to the file that `EUNOE_EXPORT_KEYS` names. For one test; never to be shipped.
+//! `eunoed` that writes all its keys to the file that `EUNOE_EXPORT_KEYS` names, and that ends or stops at the steps that
+//! are armed in the folder that `EUNOE_FAILPOINTS` names. For tests; never to be shipped.
 
 use std::error::Error;
 use std::path::Path;
