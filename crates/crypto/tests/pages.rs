@@ -47,7 +47,10 @@ fn page() -> Vec<u8> {
 }
 
 fn meta() -> Vec<u8> {
-    let meta = MetaPage { locator_root: key(4) };
+    let meta = MetaPage {
+        locator_root: key(4),
+        log_key: key(6),
+    };
     meta.seal(&keys(), REALM, 3, &mut Seeded::new(5)).expect("seals")
 }
 

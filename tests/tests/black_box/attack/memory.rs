@@ -114,7 +114,7 @@ async fn e9_a_node_that_was_cut_off_during_an_erasure_refuses_reads_and_has_no_k
     // The control: before it was cut off, its memory alone read everything.
     let report = attack(&[&before], &[], &[serving]);
     assert_tally(&report, "active", 2, true);
-    let report = attack(&[&before], &[], &[dark.clone()]);
+    let report = attack(&[&before], &[], std::slice::from_ref(&dark));
     assert_eq!(report.memory_keys, (0, 0, 0, 0), "a key is left in memory");
     assert_eq!(
         report.memory.page_trials_left_out, 0,
