@@ -32,6 +32,10 @@ struct Arguments {
     /// Ends with an error if a kind of event never happened.
     #[arg(long)]
     demand_coverage: bool,
+    /// Nodes also end at steps of the protocol.
+    #[cfg(feature = "failpoints")]
+    #[arg(long)]
+    failpoints: bool,
     /// Goes on after a violation.
     #[arg(long)]
     keep_going: bool,
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
     let options = Options {
         safety_ms: arguments.safety_ms,
         keeps_trace: arguments.trace,
+        #[cfg(feature = "failpoints")]
+        failpoints: arguments.failpoints,
         ..Options::default()
     };
     let (next, end) = (AtomicU64::new(arguments.first), arguments.first + arguments.seeds);

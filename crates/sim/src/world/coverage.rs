@@ -52,6 +52,8 @@ events! {
     PausedBeyondLease "a process stopped for longer than its lease";
     /// The time of day jumped.
     TimeJumped "the time of day jumped";
+    /// The time of day jumped by up to a day.
+    DayJumped "the time of day jumped by up to a day";
     /// A disk was slow.
     DiskSlow "a slow disk";
     /// A sync failed.

@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 pub mod coverage;
 mod disk;
+pub mod failpoints;
 mod ledger;
 mod links;
 mod membership;
@@ -85,6 +86,9 @@ struct World {
     /// Since when nodes cannot reach any other.
     isolated: BTreeMap<NodeId, Micros>,
     roots: roots::Roots,
+    roots_noted: Option<eunoe_vault::Slot>,
+    /// Steps at which nodes end.
+    failpoints: Option<failpoints::Shared>,
     /// What was seen to be wrong on the way.
     seen: BTreeSet<String>,
 }
@@ -140,6 +144,8 @@ impl World {
     }
 
     fn crash(&mut self, at: usize, how: Crash) {
+        // What it alone has applied is known from here on: its vault may be ahead of what the others know.
+        self.look_at_roots();
         let node = &mut self.nodes[at];
         let lost = node.crash(&self.net, how, &mut self.random);
         if lost > 0 {
@@ -169,10 +175,13 @@ impl World {
         self.fate();
         self.clocks.turn(CLIENTS, self.now);
         self.net.advance(self.now);
-        for node in &mut self.nodes {
+        for at in 0..self.nodes.len() {
+            self.turn_failpoints(at);
+            let node = &mut self.nodes[at];
             self.clocks.turn(node.host(), self.now);
             node.sync(self.now, &mut self.random);
             node.step(self.now, TICK);
+            self.look_at_failpoints(at);
         }
         self.clocks.turn(CLIENTS, self.now);
         let step = std::time::Duration::from_micros(TICK);

@@ -15,6 +15,10 @@ const PAUSE: std::ops::Range<Micros> = 200 * MS..1_500 * MS;
 /// How long most faults last.
 const LAST: std::ops::Range<Micros> = 200 * MS..3_000 * MS;
 
+/// How far the time of day jumps, in ms; one time in four it is up to a day.
+const JUMP_MS: i64 = 90_000;
+const DAY_MS: i64 = 86_400_000;
+
 /// How long faults last that must outlast a lease.
 const BEYOND_LEASE: std::ops::Range<Micros> = 6_000 * MS..9_000 * MS;
 
@@ -230,7 +234,11 @@ impl World {
 
     fn jump(&mut self, node: usize) {
         self.coverage.count(Event::TimeJumped);
-        let by = self.random.random_range(-90_000..90_000);
+        let mut by = self.random.random_range(-JUMP_MS..JUMP_MS);
+        if by % 4 == 0 {
+            self.coverage.count(Event::DayJumped);
+            by *= DAY_MS / JUMP_MS;
+        }
         let host = self.nodes[node].host();
         self.clocks.jump(host, by);
     }

@@ -18,6 +18,10 @@ pub(super) struct Roots {
     /// How far the state was that was looked at last.
     applied: u64,
     current: Option<Slot>,
+    /// The attempt that became each epoch.
+    switched: BTreeMap<u64, u32>,
+    /// Epochs of which more than one attempt was seen to count.
+    twice: Vec<u64>,
     /// The last attempt that was seen to erase nothing.
     refreshing: Option<Slot>,
     destroyed_before: u64,
@@ -52,6 +56,12 @@ impl Roots {
             coverage.count(Event::Refreshed);
         }
         self.current = current;
+        if let Some(slot) = current {
+            let first = *self.switched.entry(slot.epoch).or_insert(slot.attempt);
+            if first != slot.attempt {
+                self.twice.push(slot.epoch);
+            }
+        }
         if control::pending_epoch(view)?.is_some_and(|list| list.keys.is_empty()) {
             let preparing = epoch.preparing();
             self.refreshing = preparing.map(|(epoch, attempt)| Slot { epoch, attempt });
@@ -75,7 +85,7 @@ impl World {
     }
 
     /// Never fewer shares of the current root than it takes; never as many of one that led to what is called destroyed;
-    /// none where every node said so (erasure.md §5).
+    /// none where every node said so (erasure.md §5). And one switch an epoch.
     pub(super) fn look_at_roots(&mut self) {
         let ahead = self.nodes.iter().filter_map(|node| {
             let group = node.core()?.raft().group(GroupId::CONTROL)?;
@@ -91,13 +101,21 @@ impl World {
         roots.applied = applied;
         let read = group.with_view(|view| roots.read(view, &self.coverage));
         if matches!(read, Ok(Ok(()))) {
+            if self.roots_noted != roots.current {
+                self.roots_noted = roots.current;
+                self.trace
+                    .note(self.now, format_args!("the current root is {:?}", roots.current));
+            }
             self.judge(&roots);
         }
         self.roots = roots;
     }
 
     fn judge(&mut self, roots: &Roots) {
-        let mut wrong = Vec::new();
+        let twice = roots.twice.iter();
+        let mut wrong: Vec<String> = twice
+            .map(|epoch| format!("two attempts became epoch {epoch}"))
+            .collect();
         for (slot, root) in &roots.known {
             let shares = self.shares(*slot);
             let name = format!("{}.{}", slot.epoch, slot.attempt);
@@ -118,7 +136,11 @@ impl World {
                 ));
             }
         }
-        self.seen.extend(wrong);
+        for new in wrong {
+            if self.seen.insert(new.clone()) {
+                self.trace.note(self.now, format_args!("wrong: {new}"));
+            }
+        }
     }
 
     /// A vault loses its share of the current root, if that is not one too many. A node that leaves the control group gives
@@ -135,6 +157,13 @@ impl World {
         let vault = &self.nodes[node].disk.vault;
         if vault.has(current) && self.shares(current) > root.threshold {
             vault.lose(current);
+            self.trace.note(
+                self.now,
+                format_args!(
+                    "the vault of node {} loses its share of {current:?}",
+                    self.nodes[node].id
+                ),
+            );
             self.coverage.count(Event::ShareLost);
         }
     }

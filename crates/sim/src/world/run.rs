@@ -19,7 +19,7 @@ use super::nemesis::{MS, Plan};
 use super::net::{FAIR, Micros, Net};
 use super::node::Machines;
 use super::trace::Trace;
-use super::{Shape, World, clock, settings, states};
+use super::{Shape, World, clock, failpoints, settings, states};
 use crate::history::{Client, History, Node as Asked, Outcome, Reply, Step};
 use crate::oracle;
 
@@ -44,6 +44,9 @@ pub struct Options {
     /// A fault on purpose in the code of nodes.
     #[cfg(feature = "sabotage")]
     pub sabotage: Option<eunoe_types::sabotage::Sabotage>,
+    /// Whether nodes end at steps of the protocol, too.
+    #[cfg(feature = "failpoints")]
+    pub failpoints: bool,
 }
 
 impl Default for Options {
@@ -54,6 +57,8 @@ impl Default for Options {
             broken: None,
             #[cfg(feature = "sabotage")]
             sabotage: None,
+            #[cfg(feature = "failpoints")]
+            failpoints: false,
         }
     }
 }
@@ -64,6 +69,8 @@ pub struct Report {
     pub violations: Vec<String>,
     /// What happened.
     pub coverage: Coverage,
+    /// How often nodes ended at which step.
+    pub ended_at: BTreeMap<failpoints::Place, u64>,
     /// The digest of the trace and of what clients saw.
     pub digest: u64,
     /// The trace, if it was kept.
@@ -125,6 +132,11 @@ impl World {
             broken: options.broken,
             isolated: BTreeMap::new(),
             roots: super::roots::Roots::default(),
+            roots_noted: None,
+            #[cfg(feature = "failpoints")]
+            failpoints: options.failpoints.then(|| failpoints::install(seed as usize)),
+            #[cfg(not(feature = "failpoints"))]
+            failpoints: None,
             seen: BTreeSet::new(),
         }
     }
@@ -140,8 +152,10 @@ impl World {
         let end = self.now + options.safety_ms * MS;
         self.plan.begin(self.now);
         while self.now < end {
+            self.arm_failpoints(Some(end));
             self.step();
         }
+        self.arm_failpoints(None);
         stop.store(true, Ordering::Relaxed);
         self.heal();
         if !self.pass_until(RECOVER_MAX, World::all_serve) {
@@ -334,6 +348,7 @@ impl World {
         Report {
             violations,
             coverage: self.coverage.clone(),
+            ended_at: self.ended_at(),
             digest: self.trace.digest(),
             trace: self.trace.lines().to_vec(),
             history,
