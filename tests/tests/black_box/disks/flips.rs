@@ -84,7 +84,8 @@ const FORMAT: Kind = ("state/*", "FORMAT", "");
 const CURRENT: Kind = ("state/*/state", "CURRENT", "");
 const DATABASE_ID: Kind = ("state/*/state", "IDENTITY", "");
 const DATABASE_LOG: Kind = ("state/*/state", "LOG", "");
-const DATABASE_OPTIONS: Kind = ("state/*/state", "OPTIONS-", "");
+/// Of a group without a snapshot, which may share the file.
+const DATABASE_OPTIONS: Kind = ("state/group-0/state", "OPTIONS-", "");
 const DATABASE_MANIFEST: Kind = ("state/*/state", "MANIFEST-", "");
 const TABLE: Kind = ("state/*/state", "", ".sst");
 const SNAPSHOT: Kind = ("state/*/snapshots/*", "MANIFEST", "");

@@ -258,7 +258,7 @@ fn rows_of_the_table_are_read() {
     assert_eq!(control::cluster_version(&rows).expect("decodes"), Some(1));
     let fenced = KeyState::Fenced {
         erasure: HELD,
-        index: 26,
+        index: 27,
     };
     let key = control::key_state(&rows, &Kid([0x21; 16]))
         .expect("decodes")
@@ -274,7 +274,7 @@ fn rows_of_the_table_are_read() {
     assert_eq!(control::page_generation(&rows, 2, 300).expect("decodes"), 2);
     let row = control::leaf_row(&rows, 2, 300, &[0x83; 16]).expect("reads");
     assert_eq!(row.as_deref(), Some(&b"record, anew"[..]));
-    assert_eq!(control::event_count(&rows).expect("decodes"), 22);
+    assert_eq!(control::event_count(&rows).expect("decodes"), 23);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn rows_of_erasures_and_epochs_in_the_table_are_read() {
     assert_eq!((counts(0), counts(3)), ((HELD, 1, 1), (ERASURE, 1, 0)));
     assert_eq!(erasures[0].1.hold_s, 86_400);
     let held = control::under_way(&rows, Stage::Held, None, 9).expect("decodes");
-    assert_eq!(held, [(26, HELD)]);
+    assert_eq!(held, [(27, HELD)]);
     assert_eq!(
         control::keys_of_erasure(&rows, &HELD, 9).expect("decodes"),
         [Kid([0x21; 16])]
@@ -363,14 +363,15 @@ fn leaves_of_the_transparency_log_are_the_documented_json() {
         )
     );
     assert_eq!(leaf(1), r#"{"policy":"EU27","t":"eunoe/policy@v1"}"#);
-    assert_eq!(leaf(8), r#"{"node":300,"t":"eunoe/node-removed@v1"}"#);
+    assert_eq!(leaf(8), r#"{"node":300,"t":"eunoe/node-leaving@v1"}"#);
+    assert_eq!(leaf(9), r#"{"node":300,"t":"eunoe/node-removed@v1"}"#);
     assert_eq!(
-        leaf(11),
+        leaf(12),
         r#"{"attempt":1,"epoch":1,"holders":[1],"t":"eunoe/epoch-aborted@v1","threshold":1}"#
     );
-    assert!(leaf(13).contains(r#""erased":1,"holders":[1],"root_commit":"#));
-    assert!(leaf(14).ends_with(r#""epoch":1,"node":1,"t":"eunoe/lease-expired@v1","waited_ms":32300}"#));
-    assert!(leaf(16).contains(r#""node":1,"t":"eunoe/vault-rollback-detected@v1""#));
-    assert!(leaf(18).ends_with(r#""t":"eunoe/erase-cancelled@v1"}"#));
-    assert_eq!(leaf(20), r#"{"t":"eunoe/sealed@v1"}"#);
+    assert!(leaf(14).contains(r#""erased":1,"holders":[1],"root_commit":"#));
+    assert!(leaf(15).ends_with(r#""epoch":1,"node":1,"t":"eunoe/lease-expired@v1","waited_ms":32300}"#));
+    assert!(leaf(17).contains(r#""node":1,"t":"eunoe/vault-rollback-detected@v1""#));
+    assert!(leaf(19).ends_with(r#""t":"eunoe/erase-cancelled@v1"}"#));
+    assert_eq!(leaf(21), r#"{"t":"eunoe/sealed@v1"}"#);
 }
