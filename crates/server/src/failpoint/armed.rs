@@ -6,6 +6,8 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -14,6 +16,9 @@ use super::Failpoint;
 /// Name of the environment variable that names a folder. A file in it that is called after a process and a step, such as
 /// `4711-switch-applied`, arms that step once: what is in it is `kill` or `stop`.
 pub const FOLDER: &str = "EUNOE_FAILPOINTS";
+
+/// A signal has been taken after so long.
+const TAKEN: Duration = Duration::from_millis(200);
 
 /// Says of a step whether the simulated node that runs now ends there.
 type Hook = Rc<dyn Fn(Failpoint) -> bool>;
@@ -42,6 +47,8 @@ pub(crate) fn reached(step: Failpoint) {
     }
     let Some(signal) = armed_with(step) else { return };
     kill_process(getpid(), signal).expect("a process may signal itself");
+    // Any thread of the process may take the signal, in its own time: this one must not go on before.
+    thread::sleep(TAKEN);
 }
 
 /// Disarms the step: it is reached once.
