@@ -34,6 +34,13 @@ const FOUND: &[(u64, &str)] = &[
         "too few shares could be reached and one memory had the root: nothing could mend that",
     ),
     (88, "the same, with a node that was leaving"),
+    (
+        10_546,
+        "a node that does not know a fence yet stores under the keys of before",
+    ),
+    (10_576, "the share of a node that leaves was out of reach"),
+    (10_703, "the same"),
+    (11_138, "the same"),
 ];
 
 /// Seeds of every run, beside those.
