@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::auth;
 use super::status::Faults;
 use crate::audit::{Audit, Unpublished};
-use crate::edge::{ApiError, ApiResult};
+use crate::edge::ApiError;
 
 /// The audit service of one node.
 pub struct Audits {
@@ -29,11 +29,8 @@ impl Audits {
         request: Request<Q>,
         answer: impl AsyncFnOnce(Q) -> Result<A, Unpublished>,
     ) -> Result<Response<A>, Status> {
-        let answered: ApiResult<A> = match auth::caller(&request) {
-            Ok(_) => answer(request.into_inner()).await.map_err(api_error),
-            Err(error) => Err(error),
-        };
-        self.faults.answer(answered)
+        let answer = async |request| answer(request).await.map_err(api_error);
+        auth::answered(&self.faults, request, answer).await
     }
 }
 

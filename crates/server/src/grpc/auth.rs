@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use eunoe_types::{ErrorCode, Role, TenantId};
 use futures::stream::{self, Stream, StreamExt as _};
-use tonic::Request;
+use tonic::{Request, Response, Status};
 
+use super::status::Faults;
 use crate::edge::{ApiError, ApiResult, Reader};
 use crate::oidc::TokenError;
 use crate::tls::ClientIdentity;
@@ -107,6 +108,19 @@ pub(super) fn caller<T>(request: &Request<T>) -> ApiResult<ClientIdentity> {
         let message = "the caller did not prove who it is";
         ApiError::new(ErrorCode::Unauthenticated, "NO_IDENTITY", message)
     })
+}
+
+/// What a known caller is answered; a fault in an error stops the node.
+pub(super) async fn answered<Q, A>(
+    faults: &Faults,
+    request: Request<Q>,
+    answer: impl AsyncFnOnce(Q) -> ApiResult<A>,
+) -> Result<Response<A>, Status> {
+    let answered = match caller(&request) {
+        Ok(_) => answer(request.into_inner()).await,
+        Err(error) => Err(error),
+    };
+    faults.answer(answered)
 }
 
 /// The tenant that a request names, if the caller may act for it.
