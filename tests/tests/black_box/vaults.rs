@@ -11,11 +11,9 @@ mod softhsm;
 
 use std::collections::BTreeMap;
 
-use eunoe_client::erasure_types::ErasureGrade;
 use eunoe_tests::cluster::{Cluster, Setup};
-use eunoe_tests::wait::until_true;
 
-use crate::erasure::{PATIENT, TENANT, assert_erased, assert_intact, erase, shown, subject, talk};
+use crate::erasure::{PATIENT, TENANT, assert_erased, assert_intact, erase, in_full, shown, subject, talk};
 use openbao::OpenBao;
 use softhsm::Token;
 
@@ -45,11 +43,7 @@ async fn a_cluster_with_vaults_of_all_kinds_destroys_starts_cold_and_survives_th
     let client = cluster.client(TENANT).await;
     let (anna, bert) = (talk(&client, "anna").await, talk(&client, "bert").await);
     let erasure = erase(&client, subject("anna", true)).await;
-    until_true("all vaults have destroyed their shares", async || {
-        let erasure = client.erasures().get(&erasure.id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full
-    })
-    .await;
+    in_full(&client, &erasure.id).await;
     assert_eq!(
         server.keys().len(),
         1,

@@ -3,12 +3,11 @@
 use eunoe_client::erasure_types::{ErasureGrade, ErasureState, RequestErasureRequest};
 use eunoe_client::types::ContentState;
 use eunoe_client::{MessageQuery, TailStart, input};
-use eunoe_tests::wait::until_true;
 use rustix::process::Signal;
 
 use super::{
-    PATIENT, PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, reason, say, start, state,
-    subject, talk, wait_for,
+    PATIENT, PURPOSE, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, in_full, reason, say, start,
+    state, subject, talk, wait_for,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,11 +109,7 @@ async fn e19_a_node_that_stood_still_for_longer_than_its_lease_wakes_to_what_was
         read.await.unwrap();
     }
     assert_intact(&of_sleeper, &bert).await;
-    until_true("it says that it destroyed the old root, too", async || {
-        let erasure = awake.erasures().get(&erasure.id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
-    })
-    .await;
+    in_full(&awake, &erasure.id).await;
     let refused = say(&of_sleeper, &anna, "anna", "too late").await.unwrap_err();
     assert_eq!(reason(&refused), "ERASED");
 }

@@ -1,20 +1,9 @@
 //! Nodes come and go while erasures go on.
 
-use eunoe_client::Client;
-use eunoe_client::erasure_types::ErasureGrade;
 use eunoe_crypto::OsEntropy;
-use eunoe_tests::wait::until_true;
 use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions};
 
-use super::{PATIENT, TENANT, assert_erased, assert_intact, erase, start, subject, talk};
-
-async fn in_full(client: &Client, id: &str) {
-    until_true("an erasure is destroyed by everybody's word", async || {
-        let erasure = client.erasures().get(id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
-    })
-    .await;
-}
+use super::{PATIENT, TENANT, assert_erased, assert_intact, erase, in_full, start, subject, talk};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_joins_during_epochs_and_leaves_in_order_and_keeps_nothing_from_being_destroyed() {

@@ -10,11 +10,13 @@ mod reach;
 mod replay;
 mod shares;
 
-use eunoe_client::erasure_types::{Erasure, ErasureReason, ErasureState, RequestErasureRequest, Target};
+use eunoe_client::erasure_types::{
+    Erasure, ErasureGrade, ErasureReason, ErasureState, RequestErasureRequest, Target,
+};
 use eunoe_client::types::{ContentState, Participant, ParticipantKind, part};
 use eunoe_client::{Client, ClientError, MessageQuery, Waited, input};
 use eunoe_tests::cluster::{Cluster, Setup};
-use eunoe_tests::wait::PATIENCE;
+use eunoe_tests::wait::{PATIENCE, until_true};
 
 pub(crate) const TENANT: &str = "demo";
 pub(crate) const PURPOSE: &str = "support";
@@ -118,4 +120,13 @@ pub(crate) async fn start(arguments: &'static [&'static str]) -> Cluster {
         ..Setup::default()
     })
     .await
+}
+
+/// Waits until every node has said that it has nothing left of what was erased.
+pub(crate) async fn in_full(client: &Client, id: &str) {
+    until_true("an erasure is destroyed by everybody's word", async || {
+        let erasure = client.erasures().get(id).await.unwrap();
+        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
+    })
+    .await;
 }

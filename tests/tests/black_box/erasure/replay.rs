@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use eunoe_client::erasure_types::ErasureGrade;
 use eunoe_tests::cluster::Cluster;
 use eunoe_tests::forensics::copy_dir;
 use eunoe_tests::wait::until_true;
 
 use super::shares::until_shared_among;
-use super::{SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, start, subject, talk};
+use super::{SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, in_full, start, subject, talk};
 use crate::partition::{impatient, shows_nothing_from_the_first};
 use crate::steps::list;
 
@@ -83,11 +82,7 @@ async fn e7_a_node_started_from_old_files_shows_nothing_erased_and_ends_as_its_p
         // What comes now is in none of the old files.
         assert_intact(&of_node, &anna).await;
         let erasure = erase(&client, subject(&name, true)).await;
-        until_true("everybody has spoken", async || {
-            let erasure = client.erasures().get(&erasure.id).await.unwrap();
-            erasure.grade() == ErasureGrade::Full
-        })
-        .await;
+        in_full(&client, &erasure.id).await;
         living.push(talk(&client, &format!("{name}-later")).await);
 
         // A log that went back must be unknown to whoever leads: docs/adr/0001-openraft-version.md.

@@ -8,7 +8,8 @@ use eunoe_tests::cluster::Cluster;
 use eunoe_tests::wait::until_true;
 
 use super::{
-    PATIENT, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, start, subject, talk, wait_for,
+    PATIENT, SHORT_LEASE, TENANT, assert_erased, assert_intact, erase, in_full, start, subject, talk,
+    wait_for,
 };
 
 /// What the first node says of the root.
@@ -43,11 +44,7 @@ async fn e12_all_nodes_killed_right_after_a_switch_put_the_new_root_together_and
         assert_intact(&of_node, &bert).await;
     }
     let client = cluster.client(TENANT).await;
-    until_true("what began before ends after", async || {
-        let erasure = client.erasures().get(&erasure.id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full
-    })
-    .await;
+    in_full(&client, &erasure.id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,11 +79,7 @@ async fn e21_a_vault_put_back_from_a_copy_is_noticed_destroyed_and_given_a_new_s
     let copy = fs::read(&vault).unwrap();
     cluster.restart(&[3]).await;
     let erasure = erase(&client, subject("anna", true)).await;
-    until_true("everybody has spoken", async || {
-        let erasure = client.erasures().get(&erasure.id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full
-    })
-    .await;
+    in_full(&client, &erasure.id).await;
 
     cluster.terminate(3).await;
     fs::write(&vault, copy).unwrap();
@@ -146,11 +139,7 @@ async fn e22_a_lost_node_is_replaced_by_the_others_words_and_full_takes_evidence
         "operator",
     ];
     cluster.cli(&gone).await;
-    until_true("nobody is missing any more", async || {
-        let erasure = client.erasures().get(&erasure.id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
-    })
-    .await;
+    in_full(&client, &erasure.id).await;
     assert_intact(&client, &bert).await;
 }
 

@@ -4,8 +4,8 @@ use eunoe_client::erasure_types::ErasureState;
 use eunoe_tests::cluster::instrumented::Fate;
 use eunoe_tests::wait::until;
 
-use super::{Stage, in_full};
-use crate::erasure::{TENANT, talk};
+use super::Stage;
+use crate::erasure::{TENANT, in_full, talk};
 
 /// Steps of an epoch in their order, and whether others than the leader come to them.
 const STEPS: [(&str, bool); 11] = [

@@ -6,8 +6,8 @@ use eunoe_tests::cluster::instrumented::Fate;
 use eunoe_tests::wait::until_true;
 use rustix::process::Signal;
 
-use super::{Stage, in_full};
-use crate::erasure::{TENANT, assert_intact, talk, wait_for};
+use super::Stage;
+use crate::erasure::{TENANT, assert_intact, in_full, talk, wait_for};
 
 /// Nothing is staged; all is staged; the switch is on its way; it is over and nothing is destroyed.
 const MOMENTS: [&str; 4] = [

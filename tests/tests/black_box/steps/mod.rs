@@ -9,12 +9,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use eunoe_client::Client;
-use eunoe_client::erasure_types::{Erasure, ErasureGrade, RequestErasureRequest};
+use eunoe_client::erasure_types::{Erasure, RequestErasureRequest};
 use eunoe_crypto::OsEntropy;
 use eunoe_tests::cluster::instrumented::{self, Armed, Fate};
 use eunoe_tests::cluster::{Cluster, Setup};
-use eunoe_tests::wait::{until, until_true};
+use eunoe_tests::wait::until;
 use eunoe_vault::{ErasableVault as _, FileVault, FileVaultOptions, Slot};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -138,12 +137,4 @@ pub(crate) fn list(vault: &Path) -> Vec<Slot> {
     };
     let vault = FileVault::open(&copy, options, Box::new(OsEntropy)).unwrap();
     vault.list().unwrap()
-}
-
-async fn in_full(client: &Client, id: &str) {
-    until_true("an erasure is destroyed by everybody's word", async || {
-        let erasure = client.erasures().get(id).await.unwrap();
-        erasure.grade() == ErasureGrade::Full && erasure.missing_nodes.is_empty()
-    })
-    .await;
 }
