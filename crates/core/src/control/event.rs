@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use eunoe_merkle::{Frontier, leaf_hash};
+use eunoe_merkle::{Frontier, Hash, leaf_hash};
 use eunoe_types::{Fault, NodeId};
 
 use super::row::{event_key, frontier_key, log_tree_key};
@@ -86,15 +86,25 @@ impl Event {
             None => Frontier::new(),
         };
         txn.put(event_key(frontier.size()), leaf.clone());
-        // Tiles of a large log are served from these, and proofs made, without a pass over its leaves.
-        frontier.append_and_tell(leaf_hash(&leaf), |level, index, hash| {
-            if level % TILE_HEIGHT == 0 {
-                txn.put(log_tree_key(level, index), hash.to_vec());
-            }
-        });
+        append_leaf(&mut frontier, &leaf, |key, hash| txn.put(key, hash.to_vec()));
         txn.put(frontier_key(), frontier.encode());
         Ok(())
     }
+}
+
+/// Whether the log keeps the hashes of subtrees of this level: of those that are a tile of the level below.
+pub(super) fn is_kept_level(level: u32) -> bool {
+    level > 0 && level % TILE_HEIGHT == 0
+}
+
+/// Appends a leaf to the tree. `keep` is called with the row of each hash that the log keeps beside its leaves: of these
+/// tiles of a large log are served, and proofs made, without a pass over its leaves.
+pub(super) fn append_leaf(tree: &mut Frontier, leaf: &[u8], mut keep: impl FnMut(Vec<u8>, &Hash)) {
+    tree.append_and_tell(leaf_hash(leaf), |level, index, hash| {
+        if is_kept_level(level) {
+            keep(log_tree_key(level, index), hash);
+        }
+    });
 }
 
 #[cfg(test)]

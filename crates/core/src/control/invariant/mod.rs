@@ -2,18 +2,15 @@
 
 mod epochs;
 mod keys;
+mod log;
 
-use eunoe_merkle::{Frontier, leaf_hash};
 use eunoe_types::{Decoder, ErasureId, Kid, NodeId};
 
-use super::row::{GenesisRow, NodeRow, event_key, frontier_key, version_key};
+use super::row::{GenesisRow, NodeRow, frontier_key, version_key};
 use super::{EpochRow, ReturnedRow, placement};
 use crate::invariant::Invariant as Rule;
 use crate::invariant::pass::{Pass, Unchecked, beside, is_there, part};
 use crate::{CLUSTER_VERSION, StateView, table};
-
-/// Leaves that came while a pass went on, and that it looks at in one step.
-const LATE_LEAVES_MAX: u64 = 4_096;
 
 /// Checks what one row says, and what other rows must say for it.
 pub(crate) fn check_row(
@@ -28,8 +25,9 @@ pub(crate) fn check_row(
         table::NODE => node(pass, key, value)?,
         table::VERSION => version(pass, value)?,
         table::PLACEMENT => drop(placement::decode(value)?),
-        table::EVENT => leaf(pass, view, u64::from_be_bytes(part(key, 0)?), value)?,
-        table::FRONTIER => frontier(pass, view, value)?,
+        table::EVENT => log::leaf(pass, view, u64::from_be_bytes(part(key, 0)?), value)?,
+        table::FRONTIER => log::frontier(pass, view, value)?,
+        table::LOG_TREE => log::subtree(pass, view, key, value)?,
         table::EPOCH => epochs::epoch(pass, view, value)?,
         table::PENDING => epochs::pending(pass, view, value)?,
         table::FROZEN => epochs::frozen(pass, view, key)?,
@@ -86,39 +84,6 @@ fn version(pass: &mut Pass, value: &[u8]) -> Result<(), Unchecked> {
     let version = u32::from_be_bytes(d.array()?);
     d.finish()?;
     pass.expect((1..=CLUSTER_VERSION).contains(&version), Rule::GenesisWhole);
-    Ok(())
-}
-
-fn stored_frontier(view: &dyn StateView) -> Result<Option<Frontier>, Unchecked> {
-    let bytes = view.get(&frontier_key())?;
-    Ok(bytes.and_then(|bytes| Frontier::decode(&bytes).ok()))
-}
-
-fn leaf(pass: &mut Pass, view: &dyn StateView, index: u64, value: &[u8]) -> Result<(), Unchecked> {
-    let size = stored_frontier(view)?.map_or(0, |frontier| frontier.size());
-    let in_order = index == pass.leaves.size() && index < size;
-    pass.expect(in_order, Rule::TransparencyLog);
-    if in_order {
-        pass.leaves.append(leaf_hash(value));
-    }
-    Ok(())
-}
-
-/// Leaves never change, so those of the pass's earlier steps count in this state too.
-fn frontier(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Result<(), Unchecked> {
-    let stored = Frontier::decode(value).map_err(|_| Unchecked::Malformed)?;
-    let late = stored.size().saturating_sub(pass.leaves.size());
-    if late > LATE_LEAVES_MAX {
-        // So many since the last step: the next pass sees them.
-        return Ok(());
-    }
-    for index in pass.leaves.size()..stored.size() {
-        match view.get(&event_key(index))? {
-            Some(leaf) => pass.leaves.append(leaf_hash(&leaf)),
-            None => break,
-        }
-    }
-    pass.expect(pass.leaves == stored, Rule::TransparencyLog);
     Ok(())
 }
 

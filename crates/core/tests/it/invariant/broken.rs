@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use eunoe_core::control::Command;
 use eunoe_core::data::DataMachine;
 use eunoe_core::invariant::{Invariant, Pass};
 use eunoe_types::GroupId;
@@ -15,6 +16,8 @@ use crate::support::{Rows, run};
 /// A rule, what is done to the rows, and to which group's.
 type Break = (Invariant, GroupId, fn(&mut Rows));
 
+/// Leaves of a tile.
+const TILE: usize = 256;
 const CONTROL: GroupId = GroupId::CONTROL;
 const DATA: GroupId = GroupId(1);
 
@@ -26,9 +29,14 @@ fn data_rows() -> Rows {
     rows
 }
 
-/// Epoch 1, with one erasure that is destroyed although one node has not spoken, and one fenced.
+/// Epoch 1, with one erasure that is destroyed although one node has not spoken, and one fenced, and a log of more
+/// leaves than one tile has.
 fn control_rows() -> Rows {
     let mut group = Group::with_subjects(4);
+    for _ in 0..TILE / 2 {
+        group.propose(&Command::Seal(true));
+        group.propose(&Command::Seal(false));
+    }
     group.grant_all();
     group.propose(&request(erasure_id(0), kid(0), 1, false));
     group.begin(vec![kid(0)], vec![(2, 7)]);
@@ -210,6 +218,28 @@ const BREAKS: &[Break] = &[
     }),
     (Invariant::TransparencyLog, CONTROL, |rows| {
         remove_last(rows, 0x27)
+    }),
+    // A hash that is kept beside the leaves is another one, is missing, is too early, or is not one of those kept.
+    (Invariant::TransparencyLog, CONTROL, |rows| {
+        let kept = of(rows, 0x3c).pop().expect("a tile is complete");
+        rows.0.get_mut(&kept).expect("is there")[31] ^= 1;
+    }),
+    (Invariant::TransparencyLog, CONTROL, |rows| {
+        remove_last(rows, 0x3c)
+    }),
+    (Invariant::TransparencyLog, CONTROL, |rows| {
+        add(
+            rows,
+            &[&[0x3c], &8_u32.to_be_bytes(), &1_u64.to_be_bytes()],
+            &[7; 32],
+        )
+    }),
+    (Invariant::TransparencyLog, CONTROL, |rows| {
+        add(
+            rows,
+            &[&[0x3c], &7_u32.to_be_bytes(), &0_u64.to_be_bytes()],
+            &[7; 32],
+        )
     }),
 ];
 
