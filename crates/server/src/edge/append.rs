@@ -90,6 +90,8 @@ impl Edge {
         self.inner.quota.take(tenant, 1)?;
         let tenant = self.known_tenant(tenant).await?;
         let sealed = self.seal_message(&tenant, message).await?;
+        // Waiting for a majority may take long.
+        drop(tenant);
         let submitted = self
             .inner
             .groups

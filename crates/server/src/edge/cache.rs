@@ -10,7 +10,7 @@ use eunoe_crypto::KeyRefs;
 use eunoe_custody::Tenant;
 use eunoe_types::{ConversationId, Decoder, Fault, Kid};
 
-use super::{ApiError, ApiResult, BARRIER_TIMEOUT, Edge};
+use super::{ApiError, ApiResult, Edge};
 
 /// Conversations that are remembered.
 const CONVERSATIONS: usize = 65_536;
@@ -140,7 +140,7 @@ impl Edge {
         let group = self.inner.groups.of(id);
         let mut row = group.with_view(|view| load(view, id))??;
         if row.is_none() {
-            group.read_barrier(BARRIER_TIMEOUT).await?;
+            self.barrier_of(group).await?;
             row = group.with_view(|view| load(view, id))??;
         }
         let known = row.map(Arc::new);

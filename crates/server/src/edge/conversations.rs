@@ -10,9 +10,7 @@ use eunoe_types::{ConversationId, ErrorCode, Fault, Kid, Seq, TenantId, TimeMs};
 use super::append::refused;
 use super::content::{Naming, ROW_CONVERSATION};
 use super::tokens::{decode_conversation, encode_conversation};
-use super::{
-    ApiError, ApiResult, BARRIER_TIMEOUT, ConversationName, Edge, Opened, ParticipantView, Person, Reader,
-};
+use super::{ApiError, ApiResult, ConversationName, Edge, Opened, ParticipantView, Person, Reader};
 use crate::groups::SubmitError;
 use crate::surroundings;
 
@@ -96,6 +94,8 @@ impl Edge {
             return Err(refused(&data::Rejection::ConversationDiffers));
         }
         let operation = self.creation(&tenant, &id, &new, &kids).await?;
+        // Waiting for a majority may take long.
+        drop(tenant);
         let created = match self.carry_out(&id, operation).await? {
             Reply::Created { new } => new,
             Reply::Rejected(rejection) => return Err(refused(&rejection)),
@@ -242,11 +242,7 @@ impl Edge {
     }
 
     async fn barrier_of_all(&self) -> ApiResult<()> {
-        let groups = self
-            .inner
-            .groups
-            .all()
-            .map(|group| group.read_barrier(BARRIER_TIMEOUT));
+        let groups = self.inner.groups.all().map(|group| self.barrier_of(group));
         futures::future::try_join_all(groups).await?;
         Ok(())
     }

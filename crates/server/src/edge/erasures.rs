@@ -116,6 +116,8 @@ impl Edge {
             namesakes,
             time: surroundings::now(),
         });
+        // Waiting for a majority may take long.
+        drop(tenant);
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
         match Reply::decode(&reply).map_err(Fault::from)? {
             Reply::Erasure { id, created } => {

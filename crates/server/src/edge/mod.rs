@@ -30,6 +30,7 @@ use eunoe_core::control;
 use eunoe_core::data::ParticipantKind;
 use eunoe_crypto::{Entropy, PooledEntropy};
 use eunoe_custody::Tenant;
+use eunoe_raft::GroupHandle;
 use eunoe_types::{ConversationId, Incarnation, LogPosition, Seq, TenantId};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -165,13 +166,20 @@ impl Edge {
     /// Passes the barriers of a conversation's group and of the control group, side by side. Nothing is opened
     /// unless both are passed (erasure.md R2).
     async fn barriers(&self, conversation: &ConversationId) -> ApiResult<()> {
-        let data = self.inner.groups.of(conversation).read_barrier(BARRIER_TIMEOUT);
+        let data = self.barrier_of(self.inner.groups.of(conversation));
         let begun = Instant::now();
         let both = async { tokio::join!(self.inner.keys.barrier(), data) };
         let (control, data) = telemetry::within(Stage::Barrier, &[], both).await;
         telemetry::took(&metrics::BARRIER, begun.elapsed(), &[]);
         control?;
         data?;
+        Ok(())
+    }
+
+    /// Passes the barrier of one group.
+    async fn barrier_of(&self, group: &GroupHandle) -> ApiResult<()> {
+        let passed = group.read_barrier(BARRIER_TIMEOUT);
+        self.inner.keys.while_held(passed).await??;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use eunoe_core::data;
 use eunoe_types::{ConversationId, TenantId};
 
 use super::cache::absent;
-use super::{ApiError, ApiResult, BARRIER_TIMEOUT, Edge, Person, Reader, TypingNotice};
+use super::{ApiError, ApiResult, Edge, Person, Reader, TypingNotice};
 
 impl Edge {
     /// Tells the tails of a conversation that one of its participants types, or stopped. To a person who does not take part
@@ -31,7 +31,7 @@ impl Edge {
                 match find()?? {
                     Some(number) => Some(number),
                     None => {
-                        group.read_barrier(BARRIER_TIMEOUT).await?;
+                        self.barrier_of(group).await?;
                         find()??
                     }
                 }

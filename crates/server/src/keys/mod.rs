@@ -6,6 +6,7 @@
 mod creator;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use creator::Creator;
 
 /// How long a caller waits for the control group's read position.
 pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often work that waits looks whether the node still has keys.
+const HELD_PAUSE: Duration = Duration::from_millis(100);
 /// How long a key is tried to be created: an attempt that fails was overtaken by another node or by an epoch.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after an attempt that an epoch was in the way of.
@@ -74,7 +77,25 @@ impl Keys {
     /// Waits until this node knows every rule of the control group that was in effect at the call (erasure.md
     /// R2), and says how far that is. It stands before every open of a ciphertext.
     pub async fn barrier(&self) -> ApiResult<u64> {
-        Ok(self.groups.control().read_barrier(BARRIER_TIMEOUT).await?.index)
+        let control = self.groups.control();
+        Ok(self
+            .while_held(control.read_barrier(BARRIER_TIMEOUT))
+            .await??
+            .index)
+    }
+
+    /// Waits for something, for as long as the node has keys if it has any. Whoever waits may hold on to a tenant's, and
+    /// when the lease is over none may be left (erasure.md §4.6).
+    pub async fn while_held<T>(&self, wait: impl Future<Output = T>) -> ApiResult<T> {
+        let has_keys = self.keyring.unsealed().is_ok();
+        let mut wait = pin!(wait);
+        loop {
+            match tokio::time::timeout(HELD_PAUSE, &mut wait).await {
+                Ok(done) => return Ok(done),
+                Err(_) if has_keys => drop(self.keyring.unsealed()?),
+                Err(_) => {}
+            }
+        }
     }
 
     /// Takes something from memory, or looks it up in applied state: most lookups need no view of the state.
@@ -214,7 +235,7 @@ impl Keys {
 
     /// The key's kid, made if there is none yet.
     async fn ensure(&self, name: &Name<'_>) -> ApiResult<Kid> {
-        let _turn = self.stripes[name.stripe()].lock().await;
+        let _turn = self.while_held(self.stripes[name.stripe()].lock()).await?;
         let deadline = Instant::now() + CREATE_TIMEOUT;
         while Instant::now() < deadline {
             if let Some(kid) = self.look(|keys, view| name.find(keys, view))? {
@@ -224,7 +245,10 @@ impl Keys {
             let Some(prepared) = self.look(|keys, view| name.prepare(keys, view))? else {
                 continue;
             };
-            let (kid, outcome) = (prepared.kid, self.creator.create(prepared).await?);
+            let (kid, outcome) = (
+                prepared.kid,
+                self.while_held(self.creator.create(prepared)).await??,
+            );
             // The key was created on the leader; it is usable here once it is applied here.
             self.barrier().await?;
             match outcome {
