@@ -50,6 +50,20 @@ impl<L: LogEngine> LogStore<L> {
         Arc::clone(&self.meter)
     }
 
+    /// Removes the entries from `index` on, durably.
+    pub(crate) async fn truncate_before(&self, index: u64) -> Result<(), io::Error> {
+        self.truncate_to(index.checked_sub(1)).await
+    }
+
+    /// Removes the entries behind `last`, or all, durably.
+    async fn truncate_to(&self, last: Option<u64>) -> Result<(), io::Error> {
+        let (done, truncated) = awaited();
+        self.meter.truncated(last);
+        self.engine
+            .truncate_after(self.group, last, self.meter.timed(done));
+        durable(truncated).await
+    }
+
     fn last_log_id(&self, last: u64) -> Result<LogId, Fault> {
         let records = self.engine.read(self.group, last, last + 1, 0)?;
         match records.first() {
@@ -147,12 +161,7 @@ impl<L: LogEngine> RaftLogStorage<TypeConfig> for LogStore<L> {
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
-        let (done, truncated) = awaited();
-        let last = last_log_id.map(|id| id.index);
-        self.meter.truncated(last);
-        self.engine
-            .truncate_after(self.group, last, self.meter.timed(done));
-        durable(truncated).await
+        self.truncate_to(last_log_id.map(|id| id.index)).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use openraft::errors::{NetworkError, RPCError};
-use openraft::raft::{AppendEntriesRequest, StreamAppendResult};
+use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult};
 use openraft::{OptionalSend, RPCTypes};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Peer;
 use crate::TransportError;
 use crate::codec::{decode_append_result, encode_append};
-use crate::types::TypeConfig;
+use crate::types::{TypeConfig, Vote};
 
 /// Requests in flight. With 1 MiB each at most, it also bounds their memory.
 const IN_FLIGHT_MAX: usize = 32;
@@ -85,6 +85,7 @@ where
     let Some(first) = input.next().await else {
         return Ok(stream::empty().boxed());
     };
+    let vote = first.vote;
     let input = stream::iter([first]).chain(input);
     // Not openraft's limit, which is made for one heartbeat: a follower answers only after its disk has synced.
     let patience = peer.append_timeout;
@@ -104,11 +105,12 @@ where
         .await
         .unwrap_or(Err(TransportError::Timeout));
     let answers = opened.map_err(|error| peer.rpc_error(error, RPCTypes::AppendEntries, patience))?;
-    Ok(results(peer, answers, in_flight, patience))
+    Ok(results(peer, vote, answers, in_flight, patience))
 }
 
 fn results<'a>(
     peer: &'a Peer,
+    vote: Vote,
     answers: BoxStream<'static, Result<bytes::Bytes, TransportError>>,
     in_flight: Arc<InFlight>,
     patience: Duration,
@@ -121,9 +123,9 @@ fn results<'a>(
             () = in_flight.stalled(patience) => Err(TransportError::Timeout),
         };
         let result = match answer {
-            Ok(bytes) => {
-                decode_append_result(&bytes).map_err(|error| RPCError::Network(NetworkError::new(&error)))
-            }
+            Ok(bytes) => decode_append_result(&bytes)
+                .map_err(|error| RPCError::Network(NetworkError::new(&error)))
+                .and_then(|result| checked(peer, &vote, result, patience)),
             Err(error) => Err(peer.rpc_error(error, RPCTypes::AppendEntries, patience)),
         };
         in_flight.answered();
@@ -132,4 +134,25 @@ fn results<'a>(
         Some((result, goes_on.then_some((answers, in_flight))))
     });
     stream.boxed()
+}
+
+/// What a peer answers, unless it has lost what it acknowledged.
+fn checked(
+    peer: &Peer,
+    vote: &Vote,
+    result: StreamAppendResult<TypeConfig>,
+    patience: Duration,
+) -> Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>> {
+    let id = peer.target.id;
+    match &result {
+        Ok(last) => peer.acknowledged.note(id, vote, *last),
+        Err(StreamAppendError::Conflict(missing)) => {
+            if peer.has_lost(vote, missing) {
+                let lost = TransportError::Unreachable;
+                return Err(peer.rpc_error(lost, RPCTypes::AppendEntries, patience));
+            }
+        }
+        Err(StreamAppendError::HigherVote(_)) => {}
+    }
+    Ok(result)
 }

@@ -3,6 +3,7 @@
 //! openraft asks for three clients per peer: heartbeats, replication, snapshots. Each takes its own channel.
 
 mod append_stream;
+mod reverted;
 mod rpc;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use openraft::RaftNetworkFactory;
 
 use crate::types::TypeConfig;
 use crate::{Blocking, Channel, Node, PeerTransport, Target};
+pub(crate) use reverted::Acknowledged;
 
 /// Makes the clients of one group.
 pub(crate) struct Network {
@@ -22,6 +24,8 @@ pub(crate) struct Network {
     pub(crate) append_timeout: Duration,
     pub(crate) snapshot_chunk_bytes: usize,
     pub(crate) blocking: Blocking,
+    /// What its peers acknowledged.
+    pub(crate) acknowledged: Arc<Acknowledged>,
 }
 
 /// A client for one peer on one channel.
@@ -33,6 +37,7 @@ pub(crate) struct Peer {
     append_timeout: Duration,
     snapshot_chunk_bytes: usize,
     blocking: Blocking,
+    acknowledged: Arc<Acknowledged>,
 }
 
 impl Network {
@@ -49,6 +54,7 @@ impl Network {
             append_timeout: self.append_timeout,
             snapshot_chunk_bytes: self.snapshot_chunk_bytes,
             blocking: self.blocking,
+            acknowledged: Arc::clone(&self.acknowledged),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::codec::{
     decode_vote_response, encode_append, encode_header, encode_transfer, encode_vote_request,
 };
 use crate::state::{SnapshotDir, snapshot_chunks};
-use crate::types::{TypeConfig, Vote};
+use crate::types::{LogId, TypeConfig, Vote};
 use crate::{CallKind, Channel, Target, TransportError};
 
 type RpcError = RPCError<TypeConfig>;
@@ -49,6 +49,12 @@ impl Peer {
             Err(_) => return Err(self.rpc_error(TransportError::Timeout, action, timeout)),
         };
         decode(&answer).map_err(|error| RPCError::Network(NetworkError::new(&error)))
+    }
+
+    /// Whether the peer had acknowledged what it says that it does not have.
+    pub(super) fn has_lost(&self, vote: &Vote, missing: &LogId) -> bool {
+        self.acknowledged
+            .is_lost(self.group, self.target.id, vote, missing)
     }
 
     pub(super) fn rpc_error(&self, error: TransportError, action: RPCTypes, timeout: Duration) -> RpcError {
@@ -85,12 +91,18 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             .call(CallKind::Heartbeat, action, body, timeout, decode_append_result)
             .await?
         {
-            Ok(matched) => Ok(AppendEntriesResponse::PartialSuccess(matched)),
-            // Nothing before the first entry can conflict, and openraft panics if told so.
-            Err(StreamAppendError::Conflict(_)) if rpc.prev_log_id.is_none() => {
-                Err(self.rpc_error(TransportError::Broken, action, timeout))
+            Ok(matched) => {
+                self.acknowledged.note(self.target.id, &rpc.vote, matched);
+                Ok(AppendEntriesResponse::PartialSuccess(matched))
             }
-            Err(StreamAppendError::Conflict(_)) => Ok(AppendEntriesResponse::Conflict),
+            Err(StreamAppendError::Conflict(_)) => match &rpc.prev_log_id {
+                // Nothing before the first entry can conflict, and openraft panics if told so.
+                None => Err(self.rpc_error(TransportError::Broken, action, timeout)),
+                Some(missing) if self.has_lost(&rpc.vote, missing) => {
+                    Err(self.rpc_error(TransportError::Unreachable, action, timeout))
+                }
+                Some(_) => Ok(AppendEntriesResponse::Conflict),
+            },
             Err(StreamAppendError::HigherVote(vote)) => Ok(AppendEntriesResponse::HigherVote(vote)),
         }
     }

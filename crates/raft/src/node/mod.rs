@@ -1,6 +1,7 @@
 //! All groups of a node over one log.
 
 mod maintenance;
+mod recovery;
 mod serve;
 mod start;
 mod tasks;

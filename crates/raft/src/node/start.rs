@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use openraft::errors::Fatal;
 
-use super::{NodeParts, Running, TaskSet};
+use super::{NodeParts, Running, TaskSet, recovery};
 use crate::alive::{Gone, alive};
 use crate::group::{Admission, Barrier, GroupFailure, GroupInner, watch_leadership};
 use crate::log_store::{LogMeter, LogStore};
@@ -76,8 +76,9 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             observer,
             alive.clone(),
         )?;
-        let log = LogStore::new(group, self.parts.log.clone(), alive);
+        let mut log = LogStore::new(group, self.parts.log.clone(), alive);
         let meter = log.meter();
+        recovery::settle(&mut log, &state_machine).await?;
         let raft = self.start_raft(group, log, state_machine).await?;
         let handle = self.handle(group, raft, (state, machine), applied, (meter, gone), failures);
         Ok(Running { handle, snapshots })
@@ -107,6 +108,7 @@ impl<L: LogEngine, F: StateFactory> Parts<L, F> {
             append_timeout: self.parts.config.append_timeout,
             snapshot_chunk_bytes: self.parts.config.snapshot_chunk_bytes,
             blocking: self.parts.blocking,
+            acknowledged: Arc::default(),
         };
         let config = Arc::clone(&self.openraft);
         let started = GroupRaft::new(self.parts.id.0, config, network, log, state_machine).await;

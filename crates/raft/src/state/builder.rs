@@ -36,7 +36,7 @@ impl Builder {
         }
     }
 
-    async fn build(&self) -> Result<SnapshotDir, Fault> {
+    pub(super) async fn build(&self) -> Result<SnapshotDir, Fault> {
         let how = self.snapshots.blocking();
         let builder = self.clone();
         if let Some(current) = blocking(how, move || builder.prepare()).await? {

@@ -80,6 +80,21 @@ impl StateMachine {
         ))
     }
 
+    /// The last entry that the state holds.
+    pub(crate) fn last_applied(&self) -> Result<Option<LogId>, Fault> {
+        Ok(stored_position(&*self.state)?.0)
+    }
+
+    /// The last entry that the current snapshot holds.
+    pub(crate) fn last_snapshot(&self) -> Option<LogId> {
+        self.snapshots.current()?.last().copied()
+    }
+
+    /// Makes a snapshot of what is applied.
+    pub(crate) async fn make_snapshot(&self) -> Result<(), Fault> {
+        self.builder().build().await.map(drop)
+    }
+
     async fn apply_batch(&mut self, batch: Vec<Item>) -> Result<(), Fault> {
         let (entries, responders): (Vec<Entry>, Vec<_>) = batch.into_iter().unzip();
         let mut outcome = Outcome::default();

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use eunoe_raft::{RaftConfig, ReadError};
 
-use eunoe_store::{MemStates, RocksStates};
+use eunoe_store::{Completion, LogEngine as _, MemStates, RocksStates};
+use tokio::time::timeout;
 
-use crate::support::{Cluster, PATIENCE, States, config, ledger};
+use crate::support::{Cluster, GROUP, MemCluster, PATIENCE, States, command, config, ledger, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_nodes_crash_and_nothing_acknowledged_is_lost() {
@@ -88,4 +89,122 @@ async fn one_node_after_the_other_is_restarted_while_clients_write() {
         cluster.all_show(0..next).await;
     }
     cluster.shutdown().await;
+}
+
+/// After a power failure the state may be ahead of the log: it was flushed, the log was not synced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_ends_before_the_state_and_behind_the_snapshot_serves_all_others() {
+    let small = RaftConfig {
+        snapshot_log_bytes: 64 << 10,
+        log_tail_bytes: 16 << 10,
+        ..config()
+    };
+    let mut cluster = Cluster::<RocksStates>::start(3, small).await;
+    for number in 0..20 {
+        cluster.acknowledge(&[1, 2, 3], number, 10_000).await;
+    }
+    cluster.all_show(0..20).await;
+    // Far behind: what it lacks is to be purged everywhere.
+    cluster.crash(2).await;
+    for number in 20..34 {
+        cluster.acknowledge(&[1, 3], number, 10_000).await;
+    }
+    cluster.read(3).await;
+    for id in [1, 3] {
+        cluster.crash(id).await;
+        let log = cluster.log_of(id).await;
+        let last = log.group(GROUP).last.unwrap();
+        done(|done| log.truncate_after(GROUP, Some(last - 5), done)).await;
+    }
+    for id in [1, 3] {
+        cluster.open(id).await;
+    }
+    cluster.leader_among(&[1, 3]).await;
+    cluster.open(2).await;
+    cluster.all_show(0..34).await;
+    cluster.acknowledge(&[1, 2, 3], 34, 100).await;
+    cluster.all_show(0..35).await;
+    cluster.shutdown().await;
+}
+
+/// The same, and where the state has gone on the log holds what an older leader wrote and nobody committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_of_an_older_term_do_not_come_back_where_the_state_has_gone_past_them() {
+    let mut cluster = Cluster::<RocksStates>::start(3, config()).await;
+    for number in 0..10 {
+        cluster.acknowledge(&[1, 2, 3], number, 100).await;
+    }
+    cluster.all_show(0..10).await;
+    let old = cluster.leader().await;
+    let others: Vec<u64> = (1..=3).filter(|id| *id != old).collect();
+    let common = cluster.group(old).applied().unwrap().index;
+    cluster.isolate(old);
+    // It writes them, and nobody else has them.
+    let stale = (100..130).map(|number| command(number, 100)).collect();
+    let unanswered = timeout(Duration::from_millis(300), cluster.group(old).propose_many(stale)).await;
+    assert!(unanswered.is_err(), "a leader without followers answered");
+    cluster.crash(old).await;
+    let log = cluster.log_of(old).await;
+    let stale = log.read(GROUP, common + 1, common + 100, usize::MAX).unwrap();
+    assert_eq!(stale.len(), 30);
+    drop(log);
+
+    for number in 10..15 {
+        cluster.acknowledge(&others, number, 100).await;
+    }
+    cluster.net.heal();
+    cluster.open(old).await;
+    cluster.all_show(0..15).await;
+    for id in 1..=3 {
+        cluster.crash(id).await;
+    }
+    // What it wrote since was never synced, except for the state.
+    let log = cluster.log_of(old).await;
+    done(|done| log.truncate_after(GROUP, Some(common), done)).await;
+    done(|done| log.append(GROUP, stale, done)).await;
+    drop(log);
+    for id in 1..=3 {
+        cluster.open(id).await;
+    }
+    cluster.all_show(0..15).await;
+    cluster.acknowledge(&[1, 2, 3], 15, 100).await;
+    cluster.all_show(0..16).await;
+    cluster.shutdown().await;
+}
+
+/// Somebody put it back from an older copy of its data, say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_lost_what_it_had_acknowledged_ends_no_leader() {
+    let mut cluster = MemCluster::start(3, config()).await;
+    for number in 0..10 {
+        cluster.acknowledge(&[1, 2, 3], number, 100).await;
+    }
+    cluster.all_show(0..10).await;
+    let leader = cluster.leader().await;
+    let reverted = (1..=3).find(|id| *id != leader).unwrap();
+    cluster.crash(reverted).await;
+    let log = cluster.log_of(reverted).await;
+    let last = log.group(GROUP).last.unwrap();
+    done(|done| log.truncate_after(GROUP, Some(last - 5), done)).await;
+    drop(log);
+    cluster.open(reverted).await;
+    // The others go on, under the same leader.
+    let others: Vec<u64> = (1..=3).filter(|id| *id != reverted).collect();
+    for number in 10..20 {
+        cluster.acknowledge(&others, number, 100).await;
+    }
+    let term = cluster.group(leader).leadership().term;
+    let behind = cluster.group(reverted);
+    let late = behind.read_barrier(Duration::from_secs(1)).await;
+    assert!(late.is_err(), "it has what its leader does not give it");
+    assert_eq!(cluster.leader_among(&others).await, leader);
+    assert_eq!(cluster.group(leader).leadership().term, term);
+    cluster.shutdown().await;
+}
+
+/// Calls a log and waits until it has done it.
+async fn done(call: impl FnOnce(Completion)) {
+    let (told, done) = tokio::sync::oneshot::channel();
+    call(Box::new(move |result| told.send(result).unwrap()));
+    within("a call of a log", done).await.unwrap().unwrap();
 }

@@ -5,7 +5,7 @@ pub(crate) mod net;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -172,9 +172,18 @@ impl<S: States> Cluster<S> {
         }
     }
 
+    fn node_dir(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("node-{id}"))
+    }
+
+    /// The log of a node that is not running.
+    pub(crate) async fn log_of(&self, id: u64) -> SegmentLog {
+        open_log(&self.node_dir(id).join("log")).await
+    }
+
     /// Starts node `id` with what its disk holds.
     pub(crate) async fn open(&mut self, id: u64) {
-        let path = self.dir.path().join(format!("node-{id}"));
+        let path = self.node_dir(id);
         let states = self
             .states
             .entry(id)
