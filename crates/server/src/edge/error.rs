@@ -70,6 +70,11 @@ impl ApiError {
         Self::precondition("ERASED", "a key that this needs was erased")
     }
 
+    /// This node ends.
+    pub fn stopping() -> Self {
+        Self::unavailable("STOPPING", "this node is stopping; resume elsewhere")
+    }
+
     /// Nobody can serve this now.
     pub fn unavailable(reason: &'static str, message: &'static str) -> Self {
         Self {

@@ -127,12 +127,31 @@ impl ErasureGuard {
         })
     }
 
-    /// Ends when a key of the conversation was fenced.
+    /// Ends when a key of the conversation was fenced, or nobody can tell any more; says which of the two.
     pub(super) async fn reset(&mut self) -> ApiError {
         loop {
-            if self.keys.changed().await.is_err() || self.is_touched().unwrap_or(true) {
-                return reset();
+            if self.keys.changed().await.is_err() {
+                return ApiError::stopping();
             }
+            match self.is_touched() {
+                Ok(true) => return reset(),
+                Ok(false) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Why what was opened before must not be handed on, if there is a reason.
+    fn withheld(&mut self) -> Option<ApiError> {
+        let Ok(changed) = self.keys.has_changed() else {
+            return Some(ApiError::stopping());
+        };
+        self.keys.mark_unchanged();
+        let touched = if changed { self.is_touched() } else { Ok(false) };
+        match touched {
+            Ok(true) => Some(reset()),
+            Ok(false) => None,
+            Err(error) => Some(error),
         }
     }
 
@@ -145,13 +164,9 @@ impl ErasureGuard {
             if *ended {
                 return std::future::ready(None);
             }
-            let changed = guard.keys.has_changed().unwrap_or(true);
-            guard.keys.mark_unchanged();
-            if changed && guard.is_touched().unwrap_or(true) {
-                *ended = true;
-                return std::future::ready(Some(Err(reset())));
-            }
-            std::future::ready(Some(event))
+            let withheld = guard.withheld();
+            *ended = withheld.is_some();
+            std::future::ready(Some(withheld.map_or(event, Err)))
         });
         guarded.boxed()
     }

@@ -151,7 +151,7 @@ impl Tail {
         let ended = tokio::select! {
             biased;
             ended = self.follow() => ended,
-            () = stopping.cancelled() => Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere")),
+            () = stopping.cancelled() => Err(ApiError::stopping()),
         };
         if let Err(error) = ended {
             // A caller that is gone needs no reason.
