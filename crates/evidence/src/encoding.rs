@@ -30,6 +30,19 @@ pub(crate) fn decode_hash(text: &str) -> Option<Hash> {
     decode_base64(text)?.try_into().ok()
 }
 
+/// Lower-case hexadecimal.
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The realm that a log is named after: an origin is `eunoe/` and 32 lower-case hexadecimal digits.
+pub(crate) fn decode_realm(origin: &str) -> Option<[u8; 16]> {
+    let digits = origin.strip_prefix("eunoe/")?;
+    let realm = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    // Compared as text, so that a realm has one spelling.
+    (encode_hex(&realm) == digits).then_some(realm)
+}
+
 /// Whether text has a control character that signed notes may not have: all below U+0020 but the newline.
 pub(crate) fn has_controls(text: &str) -> bool {
     text.bytes().any(|byte| byte < b' ' && byte != b'\n')

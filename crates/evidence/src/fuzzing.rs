@@ -6,8 +6,9 @@ use eunoe_types::DecodeError;
 use eunoe_types::fuzzing::{Bytes, Form, Reader, text};
 
 use crate::{
-    AddCheckpoint, Checkpoint, Note, Object, Policy, Proof, SignedCheckpoint, TileId, TileKind, VerifierKey,
-    WitnessAnswer, decode_entries, decode_hashes, encode_entries, encode_hashes,
+    AddCheckpoint, Checkpoint, Monitor, Note, Object, Policy, Proof, Receipt, SignedCheckpoint, Suspicion,
+    Ticket, TileId, TileKind, VerifierKey, WitnessAnswer, decode_entries, decode_hashes, encode_entries,
+    encode_hashes,
 };
 
 /// Texts and files in which a value has one encoding.
@@ -20,6 +21,8 @@ pub const FORMS: &[Form] = &[
     ("add-checkpoint", |bytes| again(AddCheckpoint::parse(bytes))),
     ("tile path", |bytes| again(TileId::parse(text(bytes)?))),
     ("leaf", |bytes| again(Object::parse(bytes))),
+    ("receipt", |bytes| again(Receipt::parse(bytes))),
+    ("ticket", |bytes| again(Ticket::parse(bytes))),
     ("hash tile", |bytes| {
         let (tile, content) = tile_of(TileKind::Hashes { level: 0 }, bytes)?;
         let hashes = decode_hashes(&tile, content).map_err(|_| DecodeError::Range)?;
@@ -36,6 +39,7 @@ pub const FORMS: &[Form] = &[
 /// A policy has comments and blanks; a refusal's body is not read.
 pub const READERS: &[Reader] = &[
     ("policy", |bytes| Policy::parse(bytes).is_ok()),
+    ("monitored log", |bytes| watch(bytes)),
     ("witness answer", |bytes| {
         let Some((status, body)) = bytes.split_first_chunk() else {
             return false;
@@ -58,4 +62,21 @@ fn tile_of(kind: TileKind, bytes: &Bytes) -> Result<(TileId, &[u8]), DecodeError
 
 fn with_width(bytes: &Bytes, content: &[u8]) -> Bytes {
     [&bytes[..1], content].concat().into()
+}
+
+/// Lines are entries. True if none of them is wrong.
+fn watch(lines: &[u8]) -> bool {
+    let Ok(mut monitor) = Monitor::new("eunoe/07070707070707070707070707070707") else {
+        return false;
+    };
+    let mut suspicion = Suspicion::new(&[0; 32]);
+    let mut wrong = 0;
+    for (index, line) in (0..).zip(lines.split(|byte| *byte == b'\n')) {
+        let is_read = suspicion.look_at(index, line).is_ok();
+        let is_quiet = monitor.feed(index, line).is_ok_and(|alarms| alarms.is_empty());
+        wrong += usize::from(!is_read || !is_quiet);
+    }
+    let known = monitor.summary();
+    assert!(known.full_before <= known.destroyed_before);
+    wrong == 0
 }

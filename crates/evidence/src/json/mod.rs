@@ -24,7 +24,7 @@ pub const JSON_NUMBER_MAX: u64 = (1 << 53) - 1;
 /// Why bytes are not canonical JSON, or a field is not what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// More than [`JSON_BYTES_MAX`] bytes.
+    /// More than [`JSON_BYTES_MAX`] bytes, or than the limit of what it is read as.
     #[error("JSON longer than the limit")]
     TooLong,
     /// Something else than a value, or than what follows one; a blank, `null` or a sign among them.
@@ -101,7 +101,21 @@ pub struct Object<'a> {
 impl<'a> Object<'a> {
     /// Reads a document, which is an object.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        read::document(bytes)
+        read::document(bytes, JSON_BYTES_MAX)
+    }
+
+    /// Reads a document that is no log entry and has a limit of its own.
+    pub(crate) fn parse_within(bytes: &'a [u8], bytes_max: usize) -> Result<Self, JsonError> {
+        read::document(bytes, bytes_max)
+    }
+
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
+        self.fields.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// An object of fields that are in the order of their names already.
+    pub(crate) fn of_sorted(fields: Vec<(&'a str, Value<'a>)>) -> Self {
+        Self { fields }
     }
 
     /// The field's value, if there is one.

@@ -1,9 +1,9 @@
 //! The reader: one pass, one byte of looking ahead, a bound on its own depth.
 
-use super::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_NUMBER_MAX, JsonError, Object, Value};
+use super::{JSON_DEPTH_MAX, JSON_NUMBER_MAX, JsonError, Object, Value};
 
-pub(super) fn document(bytes: &[u8]) -> Result<Object<'_>, JsonError> {
-    if bytes.len() > JSON_BYTES_MAX {
+pub(super) fn document(bytes: &[u8], bytes_max: usize) -> Result<Object<'_>, JsonError> {
+    if bytes.len() > bytes_max {
         return Err(JsonError::TooLong);
     }
     let mut reader = Reader { bytes, at: 0 };

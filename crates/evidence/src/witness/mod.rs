@@ -7,4 +7,4 @@ mod request;
 
 pub use answer::{AnswerError, SIZE_CONTENT_TYPE, WitnessAnswer};
 pub use decide::{Refusal, TreeHead, Witness, Witnessed};
-pub use request::{AddCheckpoint, AddCheckpointError};
+pub use request::{ADD_CHECKPOINT_BYTES_MAX, AddCheckpoint, AddCheckpointError};

@@ -12,6 +12,9 @@ use crate::proof::{PROOF_HASHES_MAX, parse_hashes, split_head, write_hashes};
 /// The old size and hashes, each with its newline, are shorter than this.
 const HEAD_BYTES_MAX: usize = 32 + 45 * PROOF_HASHES_MAX;
 
+/// Bytes of a request at most.
+pub const ADD_CHECKPOINT_BYTES_MAX: usize = HEAD_BYTES_MAX + NOTE_BYTES_MAX;
+
 /// Why bytes are not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddCheckpointError {
@@ -63,7 +66,7 @@ impl AddCheckpoint {
 
     /// Reads a body, and checks its form only.
     pub fn parse(bytes: &[u8]) -> Result<Self, AddCheckpointError> {
-        if bytes.len() > HEAD_BYTES_MAX + NOTE_BYTES_MAX {
+        if bytes.len() > ADD_CHECKPOINT_BYTES_MAX {
             return Err(AddCheckpointError::TooLong);
         }
         let (head, checkpoint) = split_head(bytes).ok_or(AddCheckpointError::NoSeparator)?;

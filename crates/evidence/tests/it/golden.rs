@@ -1,8 +1,9 @@
 //! Bytes that other teams can test with, and that no release may write differently. Ed25519 draws nothing, so seeds
 //! (`world.rs`) and times give every byte.
 
-use eunoe_evidence::{AddCheckpoint, Object, Policy, Proof, SignedCheckpoint};
+use eunoe_evidence::{AddCheckpoint, Object, Policy, Proof, Receipt, SignedCheckpoint, Ticket, verify};
 
+use crate::story::{self, Story};
 use crate::world::{
     INDEX, checkpoint, leaf, log_key, policy, policy_text, proof, request, signed, signed_by,
 };
@@ -22,6 +23,12 @@ fn formats_are_written_as_ever() {
         (proof().to_string(), include_str!("golden/leaf-257.tlog-proof")),
         (request().to_string(), include_str!("golden/add-checkpoint")),
         (policy_text(), include_str!("golden/policy")),
+        (
+            Story::at_threshold().receipt("threshold"),
+            include_str!("golden/threshold.eunoe-receipt"),
+        ),
+        (story::policy_text(), include_str!("golden/receipt-policy")),
+        (story::ticket_text(), include_str!("golden/erasure-ticket")),
         (
             String::from_utf8(leaf(INDEX)).unwrap(),
             include_str!("golden/leaf-257.json"),
@@ -57,4 +64,12 @@ fn the_golden_proof_proves_its_leaf_to_the_golden_policy() {
         .unwrap();
     let cosigners: Vec<_> = agreement.cosigners.iter().map(|one| &*one.name).collect();
     assert_eq!(cosigners, ["n1", "n3", "w"]);
+}
+
+#[test]
+fn the_golden_receipt_holds() {
+    let receipt = Receipt::parse(include_bytes!("golden/threshold.eunoe-receipt")).unwrap();
+    let policy = Policy::parse(include_bytes!("golden/receipt-policy")).unwrap();
+    let ticket = Ticket::parse(include_bytes!("golden/erasure-ticket")).unwrap();
+    assert!(verify(&receipt, &policy, Some(&ticket)).unwrap().is_opened);
 }

@@ -8,6 +8,7 @@ use tlog_tiles::{
     record_hash, tree_hash,
 };
 
+use crate::story::{self, Story};
 use crate::tiles::Files;
 use crate::world::{
     INDEX, OLD_SIZE, SIZE, TIME_S, checkpoint, consistency, cosigner, leaf, leaf_hashes, log_key, proof,
@@ -64,6 +65,36 @@ fn they_verify_our_proofs() {
     let proof = theirs(&consistency());
     check_tree(&proof, SIZE, Hash(*new.root()), OLD_SIZE, Hash(*old.root())).unwrap();
     assert!(check_tree(&proof, SIZE, Hash(*new.root()), OLD_SIZE - 1, Hash(*old.root())).is_err());
+}
+
+/// All that they are given is the receipt's text and the log's key: each entry and proof is taken from it as an auditor would
+/// take it with a JSON reader.
+#[test]
+fn p1_they_verify_each_entry_of_a_receipt() {
+    let receipt = Story::at_threshold().receipt("threshold");
+    let verifier = StandardVerifier::new(&story::log_key().verifier().to_string()).unwrap();
+    let known = VerifierList::new(vec![Box::new(verifier)]);
+    let mut verified = 0;
+    for (entry, proof) in story::unpacked(&receipt) {
+        let (head, note) = proof.split_once("\n\n").unwrap();
+        let note = Note::from_bytes(note.as_bytes()).unwrap();
+        assert_eq!(note.verify(&known).unwrap().0.len(), 1);
+        let tree = Checkpoint::from_bytes(note.text()).unwrap();
+        let mut lines = head.lines().skip(1);
+        let index = lines
+            .next()
+            .unwrap()
+            .strip_prefix("index ")
+            .unwrap()
+            .parse()
+            .unwrap();
+        let hashes: Vec<Hash> = lines.map(|line| Hash::parse_hash(line).unwrap()).collect();
+        check_record(&hashes, tree.size(), *tree.hash(), index, record_hash(&entry)).unwrap();
+        let other = [&entry[..], b" "].concat();
+        assert!(check_record(&hashes, tree.size(), *tree.hash(), index, record_hash(&other)).is_err());
+        verified += 1;
+    }
+    assert_eq!(verified, 14);
 }
 
 /// Our files for their reader, which checks each tile against the root.

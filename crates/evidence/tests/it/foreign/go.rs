@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use eunoe_evidence::merkle::verify_inclusion;
 use eunoe_evidence::{Proof, SignedCheckpoint, VerifierKey};
 
+use crate::story::{self, Story};
 use crate::tiles::Files;
 use crate::world::{
     COSIGNERS, INDEX, OLD_SIZE, SIZE, checkpoint, cosigner, leaf, leaf_hashes, log_key, proof, request,
@@ -69,10 +70,43 @@ fn verify(program: &Path, folder: &Path) -> Output {
     Command::new(program).arg(folder).output().unwrap()
 }
 
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn p1_go_verifies_each_entry_of_a_receipt() {
+    let folder = folder("evidence-go-receipt");
+    let Some(program) = program(&folder) else {
+        println!("skipped: there is no `go` here (Debian: golang-go, golang-golang-x-mod-dev)");
+        return;
+    };
+    let vkeys = COSIGNERS.map(|short| cosigner(short).verifier().to_string());
+    let entries = story::unpacked(&Story::at_threshold().receipt("threshold"));
+    let write = |name: &str, content: &[u8]| fs::write(folder.join(name), content).unwrap();
+    write("log.vkey", story::log_key().verifier().to_string().as_bytes());
+    write("cosigners", vkeys.join("\n").as_bytes());
+    let said = || Command::new(&program).arg(&folder).arg("proof").output().unwrap();
+    for (leaf, proof) in &entries {
+        let checkpoint = proof.split_once("\n\n").unwrap().1;
+        write("checkpoint", checkpoint.as_bytes());
+        write("proof", proof.as_bytes());
+        write("leaf", leaf);
+        let said = said();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let text = String::from_utf8_lossy(&said.stdout);
+        assert!(text.ends_with(" is in the tree\nok\n"), "{text}");
+    }
+    // A control: the leaf of another.
+    write("leaf", &entries[0].0);
+    assert!(!said().status.success());
+}
+
 #[test]
 fn go_and_we_verify_what_the_other_wrote() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("evidence-go");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = folder("evidence-go");
     let Some(program) = program(&folder) else {
         println!("skipped: there is no `go` here (Debian: golang-go, golang-golang-x-mod-dev)");
         return;
