@@ -77,8 +77,16 @@ pub(crate) const UNDER_WAY: u8 = 0x3a;
 pub(crate) const RETURNED: u8 = 0x3b;
 /// Control group: hashes of complete subtrees of the transparency log, of the levels that tiles have.
 pub(crate) const LOG_TREE: u8 = 0x3c;
+/// Control group: leaves of the transparency log that are events of the cluster, not of one key.
+pub(crate) const CLUSTER_EVENT: u8 = 0x3d;
 /// Control group: the placement policy.
 pub(crate) const PLACEMENT: u8 = 0x3f;
+/// Control group: which leaf of the transparency log began an epoch.
+pub(crate) const EPOCH_EVENT: u8 = 0x40;
+/// Control group: public keys that nodes sign with, by the leaf that says so.
+pub(crate) const NODE_KEYS: u8 = 0x41;
+/// Control group: which keys the transparency log says to be destroyed.
+pub(crate) const SUMMARY: u8 = 0x42;
 
 /// A key of `table` from its parts.
 pub(crate) fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {

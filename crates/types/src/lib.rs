@@ -14,6 +14,7 @@ mod log_position;
 mod role;
 pub mod sabotage;
 mod time;
+mod vault_class;
 
 pub use codec::{DecodeError, Decoder, Encoder};
 pub use error::{ErrorCode, Fault, Outcome, Retry};
@@ -24,3 +25,4 @@ pub use ids::{
 pub use log_position::LogPosition;
 pub use role::Role;
 pub use time::{Day, TimeMs};
+pub use vault_class::{UnknownVaultClass, VaultClass};

@@ -14,8 +14,9 @@ mod transit;
 mod vault;
 mod wrapped;
 
-pub use descriptor::{UnknownClass, VaultClass, VaultDescriptor};
+pub use descriptor::VaultDescriptor;
 pub use error::VaultError;
+pub use eunoe_types::{UnknownVaultClass, VaultClass};
 pub use file::{FileVault, FileVaultOptions};
 pub use pkcs11::{Pkcs11Options, Pkcs11Vault};
 pub use transit::{TransitAddress, TransitAddressError, TransitOptions, TransitVault};

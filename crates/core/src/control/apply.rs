@@ -9,10 +9,10 @@ use super::placement;
 use super::reply::{KeyOutcome, Rejection, Reply};
 use super::root_row::RootRow;
 use super::row::{
-    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, leaf_row_key, page_generation_key, page_key,
-    staged_page_key, version_key,
+    GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState, epoch_event_key, leaf_row_key,
+    page_generation_key, page_key, staged_page_key, version_key,
 };
-use super::{cancel, epoch, erase, holder, seal};
+use super::{cancel, epoch, erase, holder, seal, signing};
 use crate::{Applied, CLUSTER_VERSION, Effect, Machine, Txn};
 
 /// The machine of the control group.
@@ -47,6 +47,7 @@ impl Machine for ControlMachine {
             Command::Decommission(said) => holder::decommission(txn, said)?,
             Command::VaultRolledBack(said) => holder::rolled_back(txn, said)?,
             Command::Seal(sealed) => seal::set(txn, *sealed)?,
+            Command::RegisterKeys(keys) => signing::register(txn, keys)?,
             Command::CancelErasure(asked) => cancel::cancel(txn, at, asked)?,
         };
         let effects = if answer.is_ok() {
@@ -139,16 +140,8 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     };
     txn.put(RootRow::key(epoch.epoch, epoch.attempt), root.encode());
     txn.put(version_key(), 1u32.to_be_bytes().to_vec());
-    Event::new()
-        .number("attempt", epoch.attempt)
-        .number("epoch", epoch.epoch)
-        .nodes("holders", &root.sharing.holders)
-        .bytes("log_key", &row.log_key)
-        .bytes("realm", &row.realm.0)
-        .bytes("root_commit", &epoch.root_commit)
-        .text("t", "eunoe/genesis@v1")
-        .number("threshold", root.sharing.threshold.into())
-        .record(txn)?;
+    let began = record_genesis(txn, &row, &epoch, &root)?;
+    txn.put(epoch_event_key(epoch.epoch), began.to_be_bytes().to_vec());
     placement::fix(txn, new.policy)?;
     for node in &new.nodes {
         // A list that names an id twice admits the first of them.
@@ -160,6 +153,24 @@ fn begin(txn: &mut Txn<'_>, new: &Genesis) -> Result<Answer, Fault> {
     let (founder, boot) = &new.founder;
     holder::note_memory(txn, &epoch, epoch.epoch, (*founder, boot))?;
     Ok(Ok(Reply::Done))
+}
+
+fn record_genesis(
+    txn: &mut Txn<'_>,
+    row: &GenesisRow,
+    epoch: &EpochRow,
+    root: &RootRow,
+) -> Result<u64, Fault> {
+    Event::new()
+        .number("attempt", epoch.attempt)
+        .number("epoch", epoch.epoch)
+        .nodes("holders", &root.sharing.holders)
+        .bytes("log_key", &row.log_key)
+        .bytes("realm", &row.realm.0)
+        .bytes("root_commit", &epoch.root_commit)
+        .text("t", "eunoe/genesis@v1")
+        .number("threshold", root.sharing.threshold.into())
+        .record(txn)
 }
 
 fn create_keys(txn: &mut Txn<'_>, keys: &[NewKey<'_>]) -> Result<Answer, Fault> {
@@ -210,24 +221,25 @@ fn create_key(txn: &mut Txn<'_>, now: (u64, u64), key: &NewKey<'_>) -> Result<Ke
         let name = leaf_row_key(row.tree, row.page, row.generation, &row.tag);
         txn.put(name, row.sealed.to_vec());
     }
+    let created_leaf = Event::new()
+        .bytes("c", &key.commit)
+        .number("epoch", now.0)
+        .bytes("kc", &key.key_commit)
+        .number("kind", u64::from(key.kind))
+        .text("t", "eunoe/key-created@v1")
+        .record_of_key(txn)?;
     let state = KeyStateRow {
         kind: key.kind,
         state: KeyState::Active,
         parent: key.parent,
         commit: key.commit,
         key_commit: key.key_commit,
+        created_leaf,
     };
     txn.put(KeyStateRow::key(&key.kid), state.encode());
     if let Some(parent) = &key.parent {
         erase::note_child(txn, parent, &key.kid);
     }
-    Event::new()
-        .bytes("c", &key.commit)
-        .number("epoch", now.0)
-        .bytes("kc", &key.key_commit)
-        .number("kind", u64::from(key.kind))
-        .text("t", "eunoe/key-created@v1")
-        .record(txn)?;
     Ok(KeyOutcome::Created)
 }
 

@@ -62,7 +62,7 @@ pub(super) fn cancel(txn: &mut Txn<'_>, at: LogPosition, asked: &CancelErasure) 
         .number("kind", u64::from(row.kind))
         .bytes("request", asked.id.as_bytes())
         .text("t", "eunoe/erase-cancelled@v1")
-        .record(txn)?;
+        .record_of_key(txn)?;
     // What a person usually has is back in the same moment.
     return_more(txn, &asked.id, &mut row, (time, by))?;
     txn.put(ErasureRow::key(&asked.id), row.encode());

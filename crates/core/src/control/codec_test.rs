@@ -61,14 +61,18 @@ fn key_row() -> impl Strategy<Value = KeyStateRow> {
         any::<Option<[u8; 16]>>(),
         any::<[u8; 32]>(),
         any::<[u8; 32]>(),
+        any::<u64>(),
     )
-        .prop_map(|(kind, state, parent, commit, key_commit)| KeyStateRow {
-            kind,
-            state,
-            parent: parent.map(Kid),
-            commit,
-            key_commit,
-        })
+        .prop_map(
+            |(kind, state, parent, commit, key_commit, created_leaf)| KeyStateRow {
+                kind,
+                state,
+                parent: parent.map(Kid),
+                commit,
+                key_commit,
+                created_leaf,
+            },
+        )
 }
 
 fn erasure_row() -> impl Strategy<Value = ErasureRow> {

@@ -3,7 +3,7 @@
 use eunoe_types::{BootId, DecodeError, Decoder, Encoder, ErasureId, Kid, NodeId, Realm, TimeMs, limits};
 
 use super::epoch_command::{
-    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, LeaseOver, ShareEpoch, SwitchEpoch,
+    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, LeaseOver, RegisterKeys, ShareEpoch, SwitchEpoch,
     VaultRolledBack, VerifyEpoch,
 };
 use super::erasure_command::{CancelErasure, RequestErasure};
@@ -91,6 +91,8 @@ pub enum Command<'a> {
     VaultRolledBack(VaultRolledBack),
     /// Forbids everybody to hold a root, or allows it again.
     Seal(bool),
+    /// A node says what others check its signatures with.
+    RegisterKeys(RegisterKeys),
 }
 
 /// The name of an interior page of a key tree.
@@ -230,6 +232,7 @@ impl<'a> Command<'a> {
             Self::Seal(sealed) => {
                 e.u8(25).u8(u8::from(*sealed));
             }
+            Self::RegisterKeys(keys) => keys.encode(e.u8(26)),
         }
         e.finish()
     }
@@ -277,6 +280,7 @@ impl<'a> Command<'a> {
             23 => Self::Decommission(Decommission::decode(&mut d)?),
             24 => Self::VaultRolledBack(VaultRolledBack::decode(&mut d)?),
             25 => Self::Seal(d.flag()?),
+            26 => Self::RegisterKeys(RegisterKeys::decode(&mut d)?),
             unknown => return Err(DecodeError::UnknownTag(unknown)),
         };
         d.finish()?;

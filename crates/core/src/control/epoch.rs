@@ -21,7 +21,7 @@ use super::event::Event;
 use super::holder;
 use super::reply::{Rejection, Reply};
 use super::root_row::RootRow;
-use super::row::{KeyState, KeyStateRow, page_generation_key, page_key};
+use super::row::{KeyState, KeyStateRow, epoch_event_key, page_generation_key, page_key};
 use crate::{Txn, table};
 
 /// Staged pages that are looked at together.
@@ -140,9 +140,11 @@ fn give_up(txn: &mut Txn<'_>, row: &mut EpochRow) -> Result<(), Fault> {
         .number("attempt", u64::from(row.last_attempt))
         .number("epoch", row.epoch + 1)
         .nodes("holders", &sharing.holders)
+        .processes("memory", &holder::granted(txn, row.epoch + 1)?)
         .text("t", "eunoe/epoch-aborted@v1")
         .number("threshold", sharing.threshold.into())
-        .record(txn)
+        .record(txn)?;
+    Ok(())
 }
 
 /// Gives the attempt under way up if it would leave out keys of an erasure.
@@ -320,15 +322,17 @@ pub(super) fn switch(txn: &mut Txn<'_>, new: &SwitchEpoch) -> Result<Answer, Fau
     row.root_commit = root_commit;
     row.pending = None;
     txn.put(EpochRow::key(), row.encode());
-    Event::new()
+    let began = Event::new()
         .number("attempt", row.attempt)
         .number("epoch", row.epoch)
         .number("erased", list.keys.len() as u64)
         .nodes("holders", &root.sharing.holders)
+        .processes("memory", &holder::granted(txn, erased)?)
         .bytes("root_commit", &row.root_commit)
         .text("t", "eunoe/epoch-switch@v1")
         .number("threshold", root.sharing.threshold.into())
         .record(txn)?;
+    txn.put(epoch_event_key(row.epoch), began.to_be_bytes().to_vec());
     Ok(Ok(Reply::Done))
 }
 
@@ -396,7 +400,7 @@ fn drop_keys(txn: &mut Txn<'_>, keys: &[Kid], epoch: u64, time: TimeMs) -> Resul
             .bytes("kc", &key.key_commit)
             .bytes("request", erasure.as_bytes())
             .text("t", "eunoe/key-erased@v1")
-            .record(txn)?;
+            .record_of_key(txn)?;
         *dropped.entry(erasure).or_default() += 1;
     }
     for (id, count) in dropped {

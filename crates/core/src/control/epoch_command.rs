@@ -1,10 +1,11 @@
 //! Commands of epochs, and of who holds their roots.
 
-use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Kid, NodeId, TimeMs, limits};
+use eunoe_types::{BootId, DecodeError, Decoder, Encoder, Kid, NodeId, TimeMs, VaultClass, limits};
 
 use super::command::{Page, list};
 use super::erasure_row::{decode_pending, encode_pending};
-use super::root_row::{MadeRoot, Sharing};
+use super::event::Event;
+use super::root_row::{HOLDS_NONE, MadeRoot, Sharing};
 
 /// Pages of one chunk.
 const PAGES_MAX: usize = 1_024;
@@ -98,6 +99,21 @@ pub struct AttestDestroyed {
     pub epoch: u64,
     /// When, as the node saw it.
     pub time: TimeMs,
+    /// How strongly its vault forgets.
+    pub vault: VaultClass,
+    /// Over [`statement`](Self::statement), with the key that the node registered.
+    pub signature: [u8; 64],
+}
+
+/// Public keys that a node signs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisterKeys {
+    /// The node.
+    pub node: NodeId,
+    /// Ed25519: of what it says about its vault and its memory.
+    pub attest: [u8; 32],
+    /// Ed25519: of checkpoints whose tree is its own.
+    pub cosign: [u8; 32],
 }
 
 /// That the lease of a process is over, by the clock of whoever grants leases: its memory holds no key.
@@ -247,6 +263,8 @@ impl AttestDestroyed {
     pub(super) fn encode(&self, e: &mut Encoder) {
         e.varint(self.node.0).fixed(self.boot.as_bytes());
         e.varint(self.epoch).varint(self.time.0);
+        self.vault.encode(e);
+        e.fixed(&self.signature);
     }
 
     pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
@@ -255,6 +273,45 @@ impl AttestDestroyed {
             boot: BootId(d.array()?),
             epoch: d.varint()?,
             time: TimeMs(d.varint()?),
+            vault: VaultClass::decode(d)?,
+            signature: d.array()?,
+        })
+    }
+
+    /// The leaf that it becomes in the transparency log, without the signature: what is signed.
+    pub fn statement(&self) -> Vec<u8> {
+        self.event(None).finish()
+    }
+
+    pub(super) fn event(&self, signature: Option<&[u8; 64]>) -> Event {
+        let retired = self.epoch == HOLDS_NONE;
+        let mut event = Event::new().bytes("boot", self.boot.as_bytes());
+        if !retired {
+            event = event.number("epoch", self.epoch);
+        }
+        event = event.number("node", self.node.0);
+        if let Some(signature) = signature {
+            event = event.bytes("sig", signature);
+        }
+        let said = if retired {
+            "eunoe/holder-retired@v1"
+        } else {
+            "eunoe/holder-attest@v1"
+        };
+        event.text("t", said).text("vault", self.vault.as_str())
+    }
+}
+
+impl RegisterKeys {
+    pub(super) fn encode(&self, e: &mut Encoder) {
+        e.varint(self.node.0).fixed(&self.attest).fixed(&self.cosign);
+    }
+
+    pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            node: NodeId(d.varint()?),
+            attest: d.array()?,
+            cosign: d.array()?,
         })
     }
 }

@@ -174,7 +174,8 @@ fn fence_target(
         .number("reason", u64::from(row.reason))
         .bytes("request", id.as_bytes())
         .text("t", "eunoe/erase-fenced@v1")
-        .record(txn)
+        .record_of_key(txn)?;
+    Ok(())
 }
 
 /// Whether a key is in use, or on its way back.

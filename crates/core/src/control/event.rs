@@ -6,13 +6,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eunoe_merkle::{Frontier, Hash, leaf_hash};
-use eunoe_types::{Fault, NodeId};
+use eunoe_types::{BootId, Fault, NodeId};
 
-use super::row::{event_key, frontier_key, log_tree_key};
+use super::row::{cluster_event_key, event_key, frontier_key, log_tree_key};
 use crate::Txn;
 
 /// Levels of one tile (C2SP tlog-tiles).
 const TILE_HEIGHT: u32 = 8;
+
+/// The largest number of a leaf (RFC 8785 §3.2.2.3).
+const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// A leaf under construction: names must be added in their order.
 pub(super) struct Event {
@@ -36,10 +39,10 @@ impl Event {
         self.json.push_str("\":");
     }
 
-    /// Adds a number.
+    /// Adds a number. A reader takes none that a double does not hold; nothing true is larger.
     pub(super) fn number(mut self, name: &str, value: u64) -> Self {
         self.name(name);
-        self.json.push_str(&value.to_string());
+        self.json.push_str(&value.min(NUMBER_MAX).to_string());
         self
     }
 
@@ -76,25 +79,52 @@ impl Event {
         self
     }
 
-    /// Appends the event to the log.
-    pub(super) fn record(mut self, txn: &mut Txn<'_>) -> Result<(), Fault> {
+    /// Adds processes: each is a run of a node.
+    pub(super) fn processes(mut self, name: &str, processes: &[(NodeId, BootId)]) -> Self {
+        self.name(name);
+        let each = processes.iter().map(|(node, boot)| {
+            let process = Self::new().bytes("boot", boot.as_bytes());
+            process.number("node", node.0).json + "}"
+        });
+        self.json.push('[');
+        self.json.push_str(&each.collect::<Vec<_>>().join(","));
+        self.json.push(']');
+        self
+    }
+
+    /// The leaf's bytes.
+    pub(super) fn finish(mut self) -> Vec<u8> {
         self.json.push('}');
-        let leaf = self.json.into_bytes();
+        self.json.into_bytes()
+    }
+
+    /// Appends an event of the cluster to the log: one that receipts are made of, whomever they are for. Says which leaf it
+    /// is.
+    pub(super) fn record(self, txn: &mut Txn<'_>) -> Result<u64, Fault> {
+        let index = self.record_of_key(txn)?;
+        txn.put(cluster_event_key(index), Vec::new());
+        Ok(index)
+    }
+
+    /// Appends an event of one key to the log. Says which leaf it is.
+    pub(super) fn record_of_key(self, txn: &mut Txn<'_>) -> Result<u64, Fault> {
+        let leaf = self.finish();
         let mut frontier = match txn.get(&frontier_key())? {
             Some(bytes) => Frontier::decode(&bytes)
                 .map_err(|_| Fault::broken("the transparency log's frontier does not decode"))?,
             None => Frontier::new(),
         };
-        txn.put(event_key(frontier.size()), leaf.clone());
+        let index = frontier.size();
+        txn.put(event_key(index), leaf.clone());
         append_leaf(&mut frontier, &leaf, |key, hash| txn.put(key, hash.to_vec()));
         txn.put(frontier_key(), frontier.encode());
-        Ok(())
+        Ok(index)
     }
 }
 
 /// Whether the log keeps the hashes of subtrees of this level: of those that are a tile of the level below.
 pub(super) fn is_kept_level(level: u32) -> bool {
-    level > 0 && level % TILE_HEIGHT == 0
+    level > 0 && level.is_multiple_of(TILE_HEIGHT)
 }
 
 /// Appends a leaf to the tree. `keep` is called with the row of each hash that the log keeps beside its leaves: of these

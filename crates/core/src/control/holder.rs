@@ -11,8 +11,8 @@ use super::erasure_query::last_epoch_of;
 use super::erasure_row::{EpochRow, ErasureRow, ErasureState, destroyed_key, kid_of};
 use super::event::Event;
 use super::reply::{Rejection, Reply};
-use super::root_row::{HOLDS_NONE, HolderRow, RootRow};
-use super::row::{NodeState, ram_set_key};
+use super::root_row::{HOLDS_NONE, HolderRow, RootRow, SummaryRow};
+use super::row::{NodeState, ram_set_key, ram_set_node, ram_set_prefix};
 use super::standing::Standing;
 use crate::{Txn, table};
 
@@ -73,7 +73,26 @@ pub(super) fn note_memory(
         .number("epoch", epoch)
         .number("node", node.0)
         .text("t", "eunoe/root-granted@v1")
-        .record(txn)
+        .record(txn)?;
+    Ok(())
+}
+
+/// The nodes of which a process was ever given the root of an epoch, or one of an attempt at it, each with the run of its
+/// process that was given a root last: whatever an earlier run had in memory is gone.
+pub(super) fn granted(txn: &Txn<'_>, epoch: u64) -> Result<Vec<(NodeId, BootId)>, Fault> {
+    let mut nodes = Vec::new();
+    let mut after = None;
+    while let Some((key, _)) = txn
+        .scan_prefix(&ram_set_prefix(epoch), after.as_deref(), 1)?
+        .pop()
+    {
+        let node = ram_set_node(&key)?;
+        let known = holder(txn, node)?.ok_or_else(|| Fault::broken("a root's holder is not known"))?;
+        nodes.push((node, known.boot));
+        // The next node's, whatever runs this one had.
+        after = Some(ram_set_key(epoch, node, &BootId([u8::MAX; 16])));
+    }
+    Ok(nodes)
 }
 
 /// A node's word that it holds no share and no root older than an epoch's, or none at all for good; erasures for which it
@@ -98,24 +117,11 @@ pub(super) fn attest(txn: &mut Txn<'_>, said: &AttestDestroyed) -> Result<Answer
             retired,
         };
         txn.put(HolderRow::key(said.node), new.encode());
-        record(txn, said, retired)?;
+        said.event(Some(&said.signature)).record(txn)?;
     }
     // One attestation moves only so many erasures on; a repetition takes the next ones.
     note_destroyed(txn, said.time)?;
     Ok(Ok(Reply::Done))
-}
-
-fn record(txn: &mut Txn<'_>, said: &AttestDestroyed, retired: bool) -> Result<(), Fault> {
-    let event = Event::new().bytes("boot", said.boot.as_bytes());
-    if retired {
-        let event = event.number("node", said.node.0);
-        return event.text("t", "eunoe/holder-retired@v1").record(txn);
-    }
-    event
-        .number("epoch", said.epoch)
-        .number("node", said.node.0)
-        .text("t", "eunoe/holder-attest@v1")
-        .record(txn)
 }
 
 /// The end of a process's lease: nothing of before is in its memory. That is no word about its vault.
@@ -192,6 +198,7 @@ pub(super) fn rolled_back(txn: &mut Txn<'_>, said: &VaultRolledBack) -> Result<A
 /// Moves erasures on: those whose keys nobody can reach any more, and those of which every node has said so.
 fn note_destroyed(txn: &mut Txn<'_>, time: TimeMs) -> Result<(), Fault> {
     let standing = Standing::in_txn(txn)?;
+    summarize(txn, &standing)?;
     for (key, id) in over(txn, table::REKEYED, standing.destroyed_before())? {
         let mut row = named_erasure(txn, &id)?;
         if let ErasureState::Rekeyed { epoch, time: rekeyed } = row.state {
@@ -221,6 +228,31 @@ fn note_destroyed(txn: &mut Txn<'_>, time: TimeMs) -> Result<(), Fault> {
             txn.delete(key);
         }
     }
+    Ok(())
+}
+
+/// Says in the log which keys are destroyed, if that are more than it says.
+fn summarize(txn: &mut Txn<'_>, standing: &Standing) -> Result<(), Fault> {
+    let Some(now) = epoch(txn)? else { return Ok(()) };
+    let said = txn
+        .decoded(&SummaryRow::key(), SummaryRow::decode)?
+        .unwrap_or_default();
+    let is = SummaryRow {
+        destroyed_before: standing
+            .destroyed_before()
+            .min(now.epoch)
+            .max(said.destroyed_before),
+        full_before: standing.full_before().min(now.epoch).max(said.full_before),
+    };
+    if is == said {
+        return Ok(());
+    }
+    txn.put(SummaryRow::key(), is.encode());
+    Event::new()
+        .number("destroyed_before", is.destroyed_before)
+        .number("full_before", is.full_before)
+        .text("t", "eunoe/epoch-destroyed@v1")
+        .record(txn)?;
     Ok(())
 }
 

@@ -18,20 +18,22 @@ mod event;
 pub(crate) mod fuzzing;
 mod holder;
 mod invariant;
+mod log_query;
 mod placement;
 mod query;
 mod reply;
 mod root_row;
 mod row;
 mod seal;
+mod signing;
 mod standing;
 
 pub use apply::ControlMachine;
 pub use command::{Command, Genesis, NewKey, NewRow, Page, PageName};
 pub use epoch::chunk_digest;
 pub use epoch_command::{
-    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, EpochRowOf, LeaseOver, ShareEpoch, SwitchEpoch,
-    VaultRolledBack, VerifyEpoch,
+    AttestDestroyed, BeginEpoch, Decommission, EpochChunk, EpochRowOf, LeaseOver, RegisterKeys, ShareEpoch,
+    SwitchEpoch, VaultRolledBack, VerifyEpoch,
 };
 pub use erasure_command::{CancelErasure, RequestErasure, requester};
 pub use erasure_query::{
@@ -41,13 +43,15 @@ pub use erasure_query::{
 };
 pub use erasure_row::{EpochRow, ErasureRow, ErasureState, PendingEpoch, PendingRow, ReturnedRow, Stage};
 pub(crate) use invariant::check_row;
+pub use log_query::{LogTree, cluster_events, epoch_event, event, event_count, frontier, summary};
 pub use placement::placement_policy;
 pub use query::{
-    LogTree, cluster_version, epoch, event, event_count, frontier, genesis, is_admitted, key_state, leaf_row,
-    node, nodes, page, page_generation, staged_page, staged_pages, was_granted,
+    cluster_version, epoch, genesis, is_admitted, key_state, leaf_row, node, nodes, page, page_generation,
+    staged_page, staged_pages, was_granted,
 };
 pub use reply::{KeyOutcome, Rejection, Reply};
-pub use root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow, Sharing};
+pub use root_row::{HOLDS_NONE, HolderRow, MadeRoot, RootRow, Sharing, SummaryRow};
 pub use row::{GenesisRow, KeyState, KeyStateRow, NodeRow, NodeState};
 pub use seal::is_sealed;
+pub use signing::{NodeKeys, keys_of, signers};
 pub use standing::Standing;

@@ -40,7 +40,8 @@ pub(super) fn fix(txn: &mut Txn<'_>, policy: Policy) -> Result<(), Fault> {
     Event::new()
         .text("policy", policy.name())
         .text("t", "eunoe/policy@v1")
-        .record(txn)
+        .record(txn)?;
+    Ok(())
 }
 
 /// Why the realm must not begin with these nodes, if it must not.

@@ -2,14 +2,12 @@
 
 use eunoe_types::{BootId, DecodeError, Fault, Kid, NodeId, limits};
 
-use eunoe_merkle::{Frontier, Hash, HashSource, leaf_hash};
-
 use super::command::PageName;
 use super::erasure_query::prefixed;
 use super::erasure_row::EpochRow;
 use super::row::{
-    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, event_key, frontier_key, leaf_row_key, log_tree_key,
-    page_generation_key, page_key, ram_set_key, staged_page_key, version_key,
+    GenesisRow, KeyStateRow, NODES_MAX, NodeRow, leaf_row_key, page_generation_key, page_key, ram_set_key,
+    staged_page_key, version_key,
 };
 use crate::state_view::decoded;
 use crate::{ScanRange, StateView, table};
@@ -102,42 +100,4 @@ pub fn leaf_row(view: &dyn StateView, tree: u8, page: u32, tag: &[u8; 16]) -> Re
 /// A key's state.
 pub fn key_state(view: &dyn StateView, kid: &Kid) -> Result<Option<KeyStateRow>, Fault> {
     decoded(view, &KeyStateRow::key(kid), KeyStateRow::decode)
-}
-
-/// The transparency log's right edge: its size and its root.
-pub fn frontier(view: &dyn StateView) -> Result<Frontier, Fault> {
-    let Some(bytes) = view.get(&frontier_key())? else {
-        return Ok(Frontier::new());
-    };
-    Frontier::decode(&bytes).map_err(|_| Fault::broken("the transparency log's frontier does not decode"))
-}
-
-/// Leaves of the transparency log.
-pub fn event_count(view: &dyn StateView) -> Result<u64, Fault> {
-    Ok(frontier(view)?.size())
-}
-
-/// The transparency log as proofs and tiles are made of it.
-pub struct LogTree<'a>(pub &'a dyn StateView);
-
-impl HashSource for LogTree<'_> {
-    type Error = Fault;
-
-    fn leaf(&self, index: u64) -> Result<Hash, Fault> {
-        let leaf = event(self.0, index)?;
-        leaf.map(|leaf| leaf_hash(&leaf))
-            .ok_or_else(|| Fault::broken("a leaf of the transparency log is missing"))
-    }
-
-    fn subtree(&self, level: u32, index: u64) -> Result<Option<Hash>, Fault> {
-        let kept = self.0.get(&log_tree_key(level, index))?;
-        let hash = kept.map(|hash| hash.as_slice().try_into());
-        hash.transpose()
-            .map_err(|_| Fault::broken("a hash of the transparency log is malformed"))
-    }
-}
-
-/// A leaf of the transparency log.
-pub fn event(view: &dyn StateView, index: u64) -> Result<Option<Vec<u8>>, Fault> {
-    view.get(&event_key(index))
 }

@@ -89,10 +89,12 @@ pub enum Rejection {
     SiteMalformed,
     /// The placement policy does not allow a node's site.
     SiteOutside,
+    /// The node has changed its keys too often.
+    TooManyKeys,
 }
 
 impl Rejection {
-    const ALL: [(u8, Rejection); 24] = [
+    const ALL: [(u8, Rejection); 25] = [
         (1, Self::GenesisDone),
         (2, Self::NoGenesis),
         (3, Self::PagesMissing),
@@ -117,6 +119,7 @@ impl Rejection {
         (27, Self::Sealed),
         (32, Self::SiteMalformed),
         (33, Self::SiteOutside),
+        (34, Self::TooManyKeys),
     ];
 
     fn tag(self) -> u8 {

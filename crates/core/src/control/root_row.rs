@@ -60,6 +60,40 @@ pub struct HolderRow {
     pub retired: bool,
 }
 
+/// What the transparency log says to be destroyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// Keys whose last epoch is before this one are out of everybody's reach.
+    pub destroyed_before: u64,
+    /// Of those before this one every node has said so.
+    pub full_before: u64,
+}
+
+impl SummaryRow {
+    pub(super) fn key() -> Vec<u8> {
+        table::key(table::SUMMARY, &[])
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut e = Encoder::with_capacity(16);
+        e.u8(FORMAT)
+            .varint(self.destroyed_before)
+            .varint(self.full_before);
+        e.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        known_format(&mut d)?;
+        let row = Self {
+            destroyed_before: d.varint()?,
+            full_before: d.varint()?,
+        };
+        d.finish()?;
+        Ok(row)
+    }
+}
+
 impl Sharing {
     /// Whether a root can be shared so: distinct holders in their order, not too many, and more than half of them needed,
     /// so that no two groups of them have it without each other.

@@ -95,6 +95,8 @@ pub struct KeyStateRow {
     pub commit: [u8; 32],
     /// Public commitment to the key.
     pub key_commit: [u8; 32],
+    /// Which leaf of the transparency log says that it was created.
+    pub created_leaf: u64,
 }
 
 impl GenesisRow {
@@ -209,6 +211,7 @@ impl KeyStateRow {
             Some(parent) => e.u8(1).fixed(parent.as_bytes()),
         };
         e.fixed(&self.commit).fixed(&self.key_commit);
+        e.varint(self.created_leaf);
         e.finish()
     }
 
@@ -231,6 +234,7 @@ impl KeyStateRow {
             parent: optional_kid(&mut d)?,
             commit: d.array()?,
             key_commit: d.array()?,
+            created_leaf: d.varint()?,
         };
         d.finish()?;
         Ok(row)
@@ -283,6 +287,17 @@ pub(super) fn ram_set_key(epoch: u64, node: NodeId, boot: &BootId) -> Vec<u8> {
     )
 }
 
+/// All processes that were given the root of an epoch.
+pub(super) fn ram_set_prefix(epoch: u64) -> Vec<u8> {
+    table::key(table::RAM_SET, &[&epoch.to_be_bytes()])
+}
+
+/// The node in a key of that table.
+pub(super) fn ram_set_node(key: &[u8]) -> Result<NodeId, DecodeError> {
+    let node = key.get(9..17).and_then(|node| node.try_into().ok());
+    Ok(NodeId(u64::from_be_bytes(node.ok_or(DecodeError::Truncated)?)))
+}
+
 pub(super) fn event_key(index: u64) -> Vec<u8> {
     table::key(table::EVENT, &[&index.to_be_bytes()])
 }
@@ -290,6 +305,16 @@ pub(super) fn event_key(index: u64) -> Vec<u8> {
 /// A complete subtree of the transparency log.
 pub(super) fn log_tree_key(level: u32, index: u64) -> Vec<u8> {
     table::key(table::LOG_TREE, &[&level.to_be_bytes(), &index.to_be_bytes()])
+}
+
+/// That a leaf is an event of the cluster, not of one key.
+pub(super) fn cluster_event_key(index: u64) -> Vec<u8> {
+    table::key(table::CLUSTER_EVENT, &[&index.to_be_bytes()])
+}
+
+/// Which leaf began an epoch.
+pub(super) fn epoch_event_key(epoch: u64) -> Vec<u8> {
+    table::key(table::EPOCH_EVENT, &[&epoch.to_be_bytes()])
 }
 
 pub(super) fn frontier_key() -> Vec<u8> {

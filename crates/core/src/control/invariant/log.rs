@@ -4,10 +4,14 @@ use eunoe_merkle::{Frontier, Hash};
 use eunoe_types::DecodeError;
 
 use super::super::event::{append_leaf, is_kept_level};
-use super::super::row::{event_key, frontier_key};
+use super::super::root_row::SummaryRow;
+use super::super::row::{NodeRow, event_key, frontier_key};
+use super::super::signing::NodeKeys;
+use super::super::standing::Standing;
+use super::epoch_row;
 use crate::StateView;
 use crate::invariant::Invariant as Rule;
-use crate::invariant::pass::{Pass, Unchecked, part};
+use crate::invariant::pass::{Pass, Unchecked, is_there, part};
 
 /// Leaves that came while a pass went on, and that it looks at in one step.
 const LATE_LEAVES_MAX: u64 = 4_096;
@@ -69,5 +73,45 @@ pub(super) fn subtree(
     let size = stored_frontier(view)?.map_or(0, |frontier| frontier.size());
     let whole = size.checked_shr(level).unwrap_or_default();
     pass.expect(is_kept_level(level) && index < whole, Rule::TransparencyLog);
+    Ok(())
+}
+
+/// A leaf that another row names.
+pub(super) fn named_leaf(pass: &mut Pass, view: &dyn StateView, index: u64) -> Result<(), Unchecked> {
+    pass.expect(is_there(view, &event_key(index))?, Rule::TransparencyLog);
+    Ok(())
+}
+
+pub(super) fn epoch_event(
+    pass: &mut Pass,
+    view: &dyn StateView,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), Unchecked> {
+    let epoch = u64::from_be_bytes(part(key, 0)?);
+    let began = epoch_row(view)?.is_some_and(|now| epoch <= now.epoch);
+    pass.expect(began, Rule::EpochNumbers);
+    let index = value.try_into().map_err(|_| DecodeError::Truncated)?;
+    named_leaf(pass, view, u64::from_be_bytes(index))
+}
+
+pub(super) fn node_keys(
+    pass: &mut Pass,
+    view: &dyn StateView,
+    key: &[u8],
+    value: &[u8],
+) -> Result<(), Unchecked> {
+    let keys = NodeKeys::decode(key, value)?;
+    pass.expect(is_there(view, &NodeRow::key(keys.node))?, Rule::NodesFiled);
+    named_leaf(pass, view, keys.leaf)
+}
+
+/// The log says no more than what the state shows.
+pub(super) fn summary(pass: &mut Pass, view: &dyn StateView, value: &[u8]) -> Result<(), Unchecked> {
+    let said = SummaryRow::decode(value)?;
+    let standing = Standing::read(view)?;
+    let (destroyed, full) = (standing.destroyed_before(), standing.full_before());
+    let is_so = said.destroyed_before <= destroyed && said.full_before <= full;
+    pass.expect(is_so, Rule::DestroyedByAll);
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use eunoe_core::control::{
     self, AttestDestroyed, BeginEpoch, CancelErasure, Command, ControlMachine, Decommission, EpochChunk,
-    EpochRow, EpochRowOf, LeaseOver, MadeRoot, Page, RequestErasure, ShareEpoch, Sharing, SwitchEpoch,
-    VaultRolledBack, VerifyEpoch,
+    EpochRow, EpochRowOf, LeaseOver, MadeRoot, Page, RegisterKeys, RequestErasure, ShareEpoch, Sharing,
+    SwitchEpoch, VaultRolledBack, VerifyEpoch,
 };
-use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs};
+use eunoe_types::{BootId, ErasureId, Kid, NodeId, RequestMac, TimeMs, VaultClass};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -164,6 +164,8 @@ fn attest() -> impl Strategy<Value = AttestDestroyed> {
         boot,
         epoch,
         time: TimeMs(6_000),
+        vault: VaultClass::Test,
+        signature: [0x51; 64],
     })
 }
 
@@ -190,6 +192,11 @@ fn evidence() -> impl Strategy<Value = Command<'static>> {
             Command::VaultRolledBack(VaultRolledBack { node, boot, epoch, attempt })
         }),
         1 => prop::bool::weighted(0.3).prop_map(Command::Seal),
+        1 => (node_id(), 0u8..3).prop_map(|(node, key)| Command::RegisterKeys(RegisterKeys {
+            node,
+            attest: [key; 32],
+            cosign: [key; 32],
+        })),
     ]
 }
 
@@ -268,6 +275,8 @@ fn word(node: NodeId) -> AttestDestroyed {
         boot: BootId([0; 16]),
         epoch: 0,
         time: TimeMs(6_000),
+        vault: VaultClass::Test,
+        signature: [0x51; 64],
     }
 }
 

@@ -6,7 +6,7 @@ use eunoe_core::control::{
     PageName, Reply, RequestErasure, ShareEpoch, Sharing, SwitchEpoch, VerifyEpoch,
 };
 use eunoe_core::placement::Policy;
-use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
+use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs, VaultClass};
 
 use crate::support::{Rows, run_from};
 
@@ -323,6 +323,8 @@ impl Group {
             boot: BOOT,
             epoch,
             time: TimeMs(6),
+            vault: VaultClass::Test,
+            signature: [0x51; 64],
         }))
     }
 

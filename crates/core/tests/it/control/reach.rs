@@ -72,7 +72,8 @@ impl Reach {
             | Command::ShareEpoch(_)
             | Command::VerifyEpoch(_)
             | Command::VaultRolledBack(_)
-            | Command::Seal(_) => {}
+            | Command::Seal(_)
+            | Command::RegisterKeys(_) => {}
         }
     }
 

@@ -2,11 +2,11 @@
 
 use eunoe_core::control::{
     AttestDestroyed, BeginEpoch, CancelErasure, Command, Decommission, EpochChunk, EpochRowOf, Genesis,
-    LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, RequestErasure, ShareEpoch,
-    Sharing, SwitchEpoch, VaultRolledBack, VerifyEpoch, chunk_digest,
+    LeaseOver, MadeRoot, NewKey, NewRow, NodeRow, NodeState, Page, PageName, RegisterKeys, RequestErasure,
+    ShareEpoch, Sharing, SwitchEpoch, VaultRolledBack, VerifyEpoch, chunk_digest,
 };
 use eunoe_core::placement::Policy;
-use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs};
+use eunoe_types::{BootId, ErasureId, Kid, NodeId, Realm, RequestMac, TimeMs, VaultClass};
 
 use crate::support::table::{assert_golden, unhex};
 
@@ -61,7 +61,14 @@ const GOLDEN: &[(&str, &str)] = &[
         "a lease is over",
         "0116019191919191919191919191919191919101acfc01ded295ffbc31",
     ),
-    ("attest", "010e01919191919191919191919191919191910190d395ffbc31"),
+    (
+        "register keys",
+        "011a01a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0",
+    ),
+    (
+        "attest",
+        "010e01919191919191919191919191919191910190d395ffbc310551515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151515151",
+    ),
     ("a share came back", "011801919191919191919191919191919191910007"),
     ("sweep", "010f"),
     (
@@ -265,6 +272,8 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         boot: BOOT,
         epoch: 1,
         time: TimeMs(1_700_000_000_400),
+        vault: VaultClass::Hsm,
+        signature: [0x51; 64],
     };
     let cancel = CancelErasure {
         id: ErasureId([0xe3; 16]),
@@ -281,6 +290,7 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         ("verify it", verify(2)),
         ("switch", switch(2)),
         ("a lease is over", lease_over()),
+        ("register keys", register_keys()),
         ("attest", Command::AttestDestroyed(attest)),
         ("a share came back", rolled_back()),
         ("sweep", Command::Sweep),
@@ -292,6 +302,14 @@ fn erasures() -> Vec<(&'static str, Command<'static>)> {
         ("seal", Command::Seal(true)),
         ("request the last", request(HELD, 0x21, false)),
     ]
+}
+
+fn register_keys() -> Command<'static> {
+    Command::RegisterKeys(RegisterKeys {
+        node: NodeId(1),
+        attest: [0xa7; 32],
+        cosign: [0xc0; 32],
+    })
 }
 
 fn lease_over() -> Command<'static> {
