@@ -311,6 +311,26 @@ impl Unsealed {
         Ok(Some(record))
     }
 
+    /// The blind of a key's public commitment, fenced or not; none when the key does not exist or is erased. With it
+    /// whoever knows whom the key is of can show it (erasure.md §6.3).
+    pub fn blind(&self, view: &dyn StateView, kid: Kid) -> Result<Option<SecretKey>, KeyringError> {
+        let Some(record) = self.record(view, kid)? else {
+            return Ok(None);
+        };
+        if record.blind.is_some() {
+            return Ok(record.blind);
+        }
+        // A subject's is in its index row.
+        let Some(locator) = record.locator else {
+            return Ok(None);
+        };
+        let Some(content) = self.row(view, &LeafName::Index(locator))? else {
+            return Ok(None);
+        };
+        let index = IndexRecord::decode(&content).map_err(Fault::from)?;
+        Ok(index.blind.filter(|_| index.kid == kid))
+    }
+
     /// A record key by its kid; none when it does not exist, is fenced or is erased.
     pub fn key(&self, view: &dyn StateView, kid: Kid) -> Result<Option<Arc<HeldKey>>, KeyringError> {
         if self.dead.contains(&kid) {

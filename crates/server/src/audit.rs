@@ -1,6 +1,6 @@
 //! What auditors may ask a node for.
 
-use eunoe_types::Fault;
+use eunoe_types::{ErasureId, Fault};
 
 /// The transparency log of one node.
 ///
@@ -18,6 +18,9 @@ pub trait Audit: Send + Sync + 'static {
 
     /// What a verifier may trust, as this node says it.
     async fn policy(&self) -> Result<String, Unpublished>;
+
+    /// A receipt of an erasure, whoever asks: who may see it is the caller's to check.
+    async fn receipt(&self, id: &ErasureId) -> Result<String, Unpublished>;
 }
 
 /// Why there is no answer.
@@ -29,6 +32,12 @@ pub enum Unpublished {
     /// The path names no tile, or one that the log does not have yet.
     #[error("the log has no such tile")]
     NoSuchTile,
+    /// The erasure is not DESTROYED, or there is none.
+    #[error("the erasure is not destroyed yet")]
+    NotDestroyed,
+    /// Too few nodes signed the log now.
+    #[error("too few nodes signed the log")]
+    NotCosigned,
     /// The node is unfit.
     #[error("the log cannot be read")]
     Fault(#[from] Fault),

@@ -10,6 +10,7 @@ use eunoe_types::{NodeId, Realm};
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 
+use super::audit::AuditFile;
 use super::oidc::IdentityFile;
 use super::telemetry::TelemetryFile;
 use super::vault::VaultFile;
@@ -45,6 +46,8 @@ pub(super) struct File {
     telemetry: TelemetryFile,
     #[serde(default)]
     vault: VaultFile,
+    #[serde(default)]
+    audit: AuditFile,
 }
 
 #[derive(Deserialize, Default)]
@@ -137,6 +140,7 @@ impl File {
             erasure: self.erasure.read()?,
             telemetry: self.telemetry.read()?,
             vault: self.vault.read(self.node_id)?,
+            audit: self.audit.read()?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration file: what it may say, and that it makes sense.
 
+mod audit;
 mod error;
 mod file;
 mod oidc;
@@ -14,6 +15,7 @@ use eunoe_core::placement::{Policy, Site};
 use eunoe_types::limits::{DATA_GROUPS_MAX, VOTERS_MAX};
 use eunoe_types::{NodeId, Realm};
 
+pub use audit::{AuditConfig, WitnessConfig};
 pub use error::ConfigError;
 pub use oidc::Oidc;
 pub use telemetry::{Collector, TelemetryConfig};
@@ -64,6 +66,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Where shares of the root are kept.
     pub vault: VaultConfig,
+    /// Who else signs checkpoints of the transparency log.
+    pub audit: AuditConfig,
 }
 
 /// How erasures are carried out.

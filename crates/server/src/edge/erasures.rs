@@ -5,6 +5,7 @@ use std::time::Duration;
 use eunoe_core::StateView;
 use eunoe_core::control::{self, Command, ErasureRow, KeyState, Rejection, Reply, RequestErasure};
 use eunoe_custody::Tenant;
+use eunoe_evidence::Ticket;
 use eunoe_types::{ErasureId, ErrorCode, Fault, Kid, NodeId, RequestMac, TenantId};
 use futures::future::join_all;
 use tokio::sync::mpsc;
@@ -79,9 +80,20 @@ pub struct ErasureView {
     pub missing: Vec<NodeId>,
 }
 
+/// What a request gave.
+pub struct Requested {
+    /// The erasure.
+    pub view: ErasureView,
+    /// Whether this request began it.
+    pub created: bool,
+    /// What opens the receipt's commitment for whoever asked (erasure.md §6.3); none if the name of what is erased was not
+    /// said, or the key is gone.
+    pub ticket: Option<Ticket>,
+}
+
 impl Edge {
     /// Requests an erasure; says whether this call began it. `FENCED` is in effect on every node when this returns.
-    pub async fn erase(&self, tenant: &TenantId, request: ErasureRequest) -> ApiResult<(ErasureView, bool)> {
+    pub async fn erase(&self, tenant: &TenantId, request: ErasureRequest) -> ApiResult<Requested> {
         let begun = Instant::now();
         self.inner.quota.take(tenant, 1)?;
         let tenant = self.known_tenant(tenant).await?;
@@ -116,6 +128,7 @@ impl Edge {
             namesakes,
             time: surroundings::now(),
         });
+        let opening = self.opening(&tenant, &request.target, target)?;
         // Waiting for a majority may take long.
         drop(tenant);
         let reply = self.inner.groups.propose_control(command.encode().into()).await?;
@@ -130,7 +143,12 @@ impl Edge {
                         "the erasure of this request was taken back; a new one needs a new request id";
                     return Err(ApiError::precondition("CANCELLED", message));
                 }
-                Ok((view, created))
+                let ticket = opening.and_then(|opening| opening.ticket(&id));
+                Ok(Requested {
+                    view,
+                    created,
+                    ticket,
+                })
             }
             Reply::Rejected(rejection) => Err(refused(rejection)),
             Reply::Done | Reply::Keys(_) => Err(ApiError::internal("an erasure got another reply")),
@@ -301,7 +319,7 @@ impl Edge {
                 tokio::select! {
                     biased;
                     () = edge.inner.stopping.cancelled() => {
-                        next = Err(ApiError::unavailable("STOPPING", "this node is stopping; resume elsewhere"));
+                        next = Err(ApiError::stopping());
                         continue;
                     }
                     () = out.closed() => return,
@@ -408,6 +426,7 @@ pub(super) fn refused(rejection: Rejection) -> ApiError {
         | Rejection::NodeAdmitted
         | Rejection::Sealed
         | Rejection::SiteMalformed
-        | Rejection::SiteOutside => ApiError::internal("an erasure was refused"),
+        | Rejection::SiteOutside
+        | Rejection::TooManyKeys => ApiError::internal("an erasure was refused"),
     }
 }

@@ -19,6 +19,7 @@ mod quota;
 mod read;
 mod sequence;
 mod tail;
+mod tickets;
 mod tokens;
 mod typing;
 
@@ -47,7 +48,7 @@ pub use append::{Ack, MessageInput};
 pub use cancelling::ErasureCanceller;
 pub use content::{PartContent, PartInput};
 pub use conversations::{ConversationView, NewConversation};
-pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer};
+pub use erasures::{ErasureRequest, ErasureTarget, ErasureView, ErasureViewer, Requested};
 pub use error::{ApiError, ApiResult};
 pub use hub::{Hub, TypingNotice};
 pub use opening::{MessageView, Opened, PartView, ParticipantView};

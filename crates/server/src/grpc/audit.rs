@@ -34,12 +34,16 @@ impl Audits {
     }
 }
 
-fn api_error(error: Unpublished) -> ApiError {
+pub(super) fn api_error(error: Unpublished) -> ApiError {
     match error {
         Unpublished::NotYet => {
             ApiError::unavailable("NO_CHECKPOINT", "the node has no checkpoint of the log yet")
         }
         Unpublished::NoSuchTile => ApiError::not_found("path", "the log has no such tile"),
+        Unpublished::NotDestroyed => {
+            ApiError::precondition("NOT_DESTROYED", "the erasure is not DESTROYED yet")
+        }
+        Unpublished::NotCosigned => ApiError::unavailable("NOT_COSIGNED", "too few nodes signed the log"),
         Unpublished::Fault(fault) => fault.into(),
     }
 }

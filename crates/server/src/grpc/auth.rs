@@ -54,6 +54,7 @@ const METHODS: &[(&str, &[Row])] = &[
         &[
             ("RequestErasure", ERASERS),
             ("GetErasure", ERASERS),
+            ("GetReceipt", ERASERS),
             ("ListErasures", CASE_WORKERS),
             ("WatchErasure", ERASERS),
             ("CancelErasure", CASE_WORKERS),

@@ -341,6 +341,7 @@ fn refused(rejection: Rejection) -> ApiError {
         },
         Rejection::SiteMalformed => ApiError::invalid("site", SiteError::Shape.rule()),
         Rejection::GenesisDone
+        | Rejection::TooManyKeys
         | Rejection::NoGenesis
         | Rejection::PagesMissing
         | Rejection::WrongEpoch

@@ -1,5 +1,7 @@
 //! `eunoe.erasure.v1.ErasureService`.
 
+use std::sync::Arc;
+
 use eunoe_core::control::ErasureState;
 use eunoe_crypto::KeyKind;
 use eunoe_proto::erasure::erasure_service_server::ErasureService;
@@ -9,8 +11,10 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
+use super::audit::api_error;
 use super::status::{Faults, to_status};
 use super::{auth, convert, input};
+use crate::audit::Audit;
 use crate::edge::{
     ApiError, ApiResult, ConversationName, Edge, ErasureCanceller, ErasureRequest, ErasureTarget,
     ErasureView, ErasureViewer,
@@ -21,13 +25,14 @@ use crate::tls::{ClientIdentity, TenantScope};
 #[derive(Clone)]
 pub struct Erasures {
     edge: Edge,
+    log: Arc<dyn Audit>,
     faults: Faults,
 }
 
 impl Erasures {
-    /// Serves `edge`.
-    pub fn new(edge: Edge, faults: Faults) -> Self {
-        Self { edge, faults }
+    /// Serves `edge`; receipts are of `log`.
+    pub fn new(edge: Edge, log: Arc<dyn Audit>, faults: Faults) -> Self {
+        Self { edge, log, faults }
     }
 
     async fn request(
@@ -37,13 +42,17 @@ impl Erasures {
         let caller = auth::caller(&request)?;
         let request = request.into_inner();
         let tenant = auth::tenant(&caller, &request.tenant)?;
-        let (view, created) = self
+        let requested = self
             .edge
             .erase(&tenant, erasure_request(&caller, request)?)
             .await?;
         Ok(proto::RequestErasureResponse {
-            erasure: Some(erasure(view)),
-            created,
+            erasure: Some(erasure(requested.view)),
+            created: requested.created,
+            ticket: requested
+                .ticket
+                .map(|ticket| ticket.to_string())
+                .unwrap_or_default(),
         })
     }
 
@@ -74,6 +83,20 @@ impl Erasures {
         Ok(proto::GetErasureResponse {
             erasure: Some(erasure(view)),
         })
+    }
+
+    async fn receipt(
+        &self,
+        request: Request<proto::GetReceiptRequest>,
+    ) -> ApiResult<proto::GetReceiptResponse> {
+        let caller = auth::caller(&request)?;
+        let request = request.into_inner();
+        let tenant = optional_tenant(&caller, &request.tenant)?;
+        let id = ErasureId(input::id16("erasure_id", &request.erasure_id)?);
+        // That the caller may see it.
+        self.edge.erasure(tenant.as_ref(), &id, &viewer(&caller)).await?;
+        let receipt = self.log.receipt(&id).await.map_err(api_error)?;
+        Ok(proto::GetReceiptResponse { receipt })
     }
 
     async fn list(
@@ -308,6 +331,13 @@ impl ErasureService for Erasures {
         request: Request<proto::CancelErasureRequest>,
     ) -> Result<Response<proto::CancelErasureResponse>, Status> {
         self.faults.answer(self.cancel(request).await)
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<proto::GetReceiptRequest>,
+    ) -> Result<Response<proto::GetReceiptResponse>, Status> {
+        self.faults.answer(self.receipt(request).await)
     }
 
     async fn watch_erasure(

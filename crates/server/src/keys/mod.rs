@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use eunoe_core::StateView;
 use eunoe_core::control::KeyOutcome;
-use eunoe_crypto::{ContentKey, KeyRefs};
+use eunoe_crypto::{ContentKey, KeyRefs, SecretKey};
 use eunoe_custody::{Conversation, HeldKey, Keyring, KeyringError, PreparedKey, Tenant, Unsealed};
 use eunoe_types::{ConversationId, Day, Kid, TenantId};
 use tokio::sync::Mutex;
@@ -218,6 +218,11 @@ impl Keys {
             |keys| keys.held_conversation(id),
             |keys, view| keys.conversation(view, id),
         )
+    }
+
+    /// The blind of a key's public commitment; none when the key is erased or not known here yet.
+    pub fn blind(&self, kid: Kid) -> ApiResult<Option<SecretKey>> {
+        self.look(|keys, view| keys.blind(view, kid))
     }
 
     /// A record key; none when it is erased or not known here yet.

@@ -15,7 +15,8 @@ use tokio_util::task::TaskTracker;
 
 use super::peers::Handler;
 use super::{
-    NodeError, Shared, custodian, drain, epochs, founding, lease, placement, scrub, unsealing, verifying,
+    NodeError, Shared, SigningSeeds, custodian, drain, epochs, founding, lease, placement, scrub, signing,
+    unsealing, verifying,
 };
 use crate::admin::HealthState;
 use crate::config::Config;
@@ -52,6 +53,8 @@ pub struct CoreParts<L, F> {
     pub directory: PeerDirectory,
     /// Where calls that block run.
     pub blocking: Blocking,
+    /// What the node signs with.
+    pub seeds: SigningSeeds,
     /// Binds the node's id to its disk, if that was never done.
     pub claim: Option<Claim>,
 }
@@ -78,6 +81,7 @@ impl Core {
             parts.peers,
             parts.directory,
             parts.blocking,
+            &parts.seeds,
         )?;
         let raft = RaftNode::new(NodeParts {
             id: shared.config.node_id,
@@ -147,6 +151,7 @@ impl Core {
         }
         starting("waiting for the root key");
         shared.spawn(scrub::scrub(Arc::clone(shared)));
+        shared.spawn(signing::register(Arc::clone(shared)));
         shared.spawn(lease::keep(Arc::clone(shared)));
         shared.spawn(lease::watch(Arc::clone(shared)));
         shared.spawn(verifying::verify_attempts(Arc::clone(shared)));

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use eunoe_core::Effect;
-use eunoe_core::control::{self, AttestDestroyed, Command, EpochRow, VaultRolledBack};
+use eunoe_core::control::{self, Command, EpochRow, VaultRolledBack};
 use eunoe_custody::Reconciled;
 use eunoe_raft::StateObserver;
 use eunoe_raft::watch;
@@ -15,10 +15,9 @@ use eunoe_types::sabotage::{self, Sabotage};
 use eunoe_vault::{Destroyed, Slot, VaultError};
 use tokio::time::Instant;
 
-use super::{NodeError, Shared};
+use super::{NodeError, Shared, signing};
 use crate::failpoint::{self, Failpoint};
 use crate::groups::news;
-use crate::surroundings;
 use crate::telemetry::metrics;
 
 /// Work under way with keys of a former root has so long before it is looked at again.
@@ -309,14 +308,12 @@ async fn attest(shared: &Arc<Shared>, epoch: &EpochRow) -> Result<bool, NodeErro
         return Ok(true);
     }
     failpoint::reached(Failpoint::ShareDestroyed);
-    let (groups, own) = (shared.groups()?, shared.config.node_id);
-    let command = Command::AttestDestroyed(AttestDestroyed {
-        node: own,
-        boot: shared.boot,
-        epoch: epoch.epoch,
-        time: surroundings::now(),
-    });
-    let said = groups.propose_control(command.encode().into()).await;
+    // Its word is worth nothing to an auditor who does not know the key first.
+    if !signing::ensure_registered(shared).await? {
+        return Ok(false);
+    }
+    let command = Command::AttestDestroyed(shared.signer.word(shared.boot, epoch.epoch));
+    let said = shared.groups()?.propose_control(command.encode().into()).await;
     if let Err(error) = &said {
         tracing::warn!(%error, "the destruction of old roots is not recorded yet");
     } else {

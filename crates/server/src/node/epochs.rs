@@ -145,12 +145,7 @@ fn to_repeat(view: &dyn StateView, shared: &Shared) -> Result<Option<AttestDestr
         return Ok(None);
     }
     let node = shared.config.node_id;
-    Ok(control::holder(view, node)?.map(|holder| AttestDestroyed {
-        node,
-        boot: holder.boot,
-        epoch: holder.oldest(),
-        time: surroundings::now(),
-    }))
+    Ok(control::holder(view, node)?.map(|holder| shared.signer.word(holder.boot, holder.oldest())))
 }
 
 async fn propose(shared: &Arc<Shared>, command: Vec<u8>) -> Result<(), Failed> {

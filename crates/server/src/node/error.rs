@@ -15,6 +15,9 @@ use crate::tls::TlsError;
 /// Why a node does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
+    /// A witness of the configuration cannot be asked.
+    #[error("a witness of the transparency log cannot be asked")]
+    Witness(#[source] eunoe_witness::ClientError),
     /// The data directory belongs to something else.
     #[error("the data directory {0} belongs to another node, realm or number of groups")]
     ForeignData(PathBuf),

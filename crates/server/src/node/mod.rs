@@ -1,6 +1,7 @@
 //! The life of a node: what is opened in which order, what runs beside the services, how it ends.
 
 mod core;
+mod cosigning;
 mod custodian;
 mod dark;
 mod disk;
@@ -16,15 +17,18 @@ mod peers;
 mod placement;
 mod public_log;
 mod quorum;
+mod receipts;
 mod refreshing;
 mod retiring;
 mod scrub;
 mod services;
 mod shared;
+mod signing;
 mod unsealing;
 mod vaults;
 mod verifying;
 mod waiting;
+mod witnesses;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +53,7 @@ use doors::Doors;
 pub use error::NodeError;
 use public_log::PublicLog;
 use shared::Shared;
+pub use signing::SigningSeeds;
 
 /// A node that must not go on has so long to close its files.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
@@ -101,6 +106,7 @@ fn parts(config: Config, disk: Disk, doors: &Doors) -> CoreParts<SegmentLog, Roc
         peers: Arc::new(PeerClient::new(doors.links.clone())),
         directory: doors.directory.clone(),
         blocking: Blocking::Pool,
+        seeds: SigningSeeds::new(disk.seed.expose()),
         claim: disk.is_new.then(|| Box::new(move || disk.claim()) as Claim),
     }
 }
@@ -108,7 +114,7 @@ fn parts(config: Config, disk: Disk, doors: &Doors) -> CoreParts<SegmentLog, Roc
 async fn serve(core: &Core, doors: &Doors, log: &SegmentLog) -> Result<(), NodeError> {
     let shared = &core.shared;
     let (stop_clients, stop_peers) = (CancellationToken::new(), CancellationToken::new());
-    let public = Arc::new(PublicLog::new(Arc::clone(shared)));
+    let public = Arc::new(PublicLog::new(Arc::clone(shared))?);
     let admin = services::admin(shared, &public, &stop_peers).await?;
     let peer_service = services::peers(core, doors, &stop_peers).await?;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_core::control::{self, Command};
 use eunoe_crypto::SecretBytes;
+use eunoe_evidence::SignedCheckpoint;
 use eunoe_raft::ProposeError;
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
 use eunoe_vault::Slot;
@@ -50,6 +51,15 @@ impl PeerHandler for Handler {
             Some(group) => change_here(&group, change).await,
             None => ChangeOutcome::NotLeader(None),
         }
+    }
+
+    async fn cosign(&self, checkpoint: &str) -> Option<String> {
+        let signed = SignedCheckpoint::parse(checkpoint.as_bytes()).ok()?;
+        let (shared, control) = (Arc::clone(&self.shared), self.shared.group(GroupId::CONTROL)?);
+        let line = self
+            .shared
+            .blocking(move || control.with_view(|view| shared.signer.cosign(view, &signed)));
+        line.await.ok()?.ok()?.ok()?
     }
 
     async fn release_root(
@@ -102,6 +112,7 @@ fn may_propose(from: NodeId, command: &[u8]) -> bool {
         Ok(Command::AttestDestroyed(said)) => said.node == from,
         Ok(Command::VerifyEpoch(said)) => said.node == from,
         Ok(Command::VaultRolledBack(said)) => said.node == from,
+        Ok(Command::RegisterKeys(said)) => said.node == from,
         Ok(Command::GrantRoot { node, .. }) => node == from,
         // Whoever leads says it without asking anybody.
         Ok(Command::LeaseOver(_)) => false,

@@ -9,16 +9,22 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use eunoe_core::StateView;
-use eunoe_core::control::{self, LogTree};
+use eunoe_core::control::{self, GenesisRow, LogTree, NodeKeys};
 use eunoe_crypto::SecretKey;
 use eunoe_evidence::{
-    Checkpoint, KeyName, LogKey, SignatureType, SignedCheckpoint, TileId, TileKind, VerifierKey,
+    Checkpoint, LogKey, Policy, SignatureType, SignedCheckpoint, TileId, TileKind, VerifierKey,
     encode_entries, encode_hashes, tile_hashes,
 };
-use eunoe_types::{Fault, GroupId, Realm};
+use eunoe_types::{ErasureId, Fault, GroupId, Realm};
 
-use super::Shared;
+use super::signing::{self, origin};
+use super::witnesses::Witnesses;
+use super::{NodeError, Shared, cosigning, receipts};
 use crate::audit::{Audit, Unpublished};
+use crate::config::AuditConfig;
+
+/// Checkpoints that the nodes are asked to sign, one after the other, until enough do.
+const ATTEMPTS: u32 = 3;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
@@ -26,16 +32,18 @@ const BYTES: &str = "application/octet-stream";
 /// The log of this node.
 pub(super) struct PublicLog {
     shared: Arc<Shared>,
+    witnesses: Witnesses,
     /// Served while the node signs nothing.
     last: Mutex<Option<SignedCheckpoint>>,
 }
 
 impl PublicLog {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Result<Self, NodeError> {
+        Ok(Self {
+            witnesses: Witnesses::new(&shared.config.audit.witnesses)?,
             shared,
             last: Mutex::default(),
-        }
+        })
     }
 
     /// Reads the control group's state as far as it is applied here: what is applied is committed, and stays.
@@ -52,13 +60,34 @@ impl PublicLog {
         }
     }
 
-    /// Signs what is applied now, if this node holds the log's key.
+    /// A checkpoint of what is applied now that more than half of the nodes sign, if there is one: a node that has signed a
+    /// larger one meanwhile does not sign a smaller one.
     async fn sign(&self) -> Result<Option<SignedCheckpoint>, Unpublished> {
+        let signers = cosigning::signers(&self.shared)?.len();
+        for attempt in 1.. {
+            let Some(mut signed) = self.sign_alone().await? else {
+                return Ok(None);
+            };
+            if let Some(last) = self.cosigned(signed.checkpoint().size()) {
+                return Ok(Some(last));
+            }
+            cosigning::gather(&self.shared, &mut signed).await?;
+            let cosigned = signed.note().signatures().len() - 1;
+            if 2 * cosigned > signers || attempt == ATTEMPTS {
+                self.witnesses.gather(&self.shared, &mut signed).await?;
+                return Ok(Some(signed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Signs what is applied now with the log's key, if this node holds it.
+    async fn sign_alone(&self) -> Result<Option<SignedCheckpoint>, Unpublished> {
+        let frontier = self.read(control::frontier).await?;
         let Ok(keys) = self.shared.keyring.unsealed() else {
             return Ok(None);
         };
         let log_key = log_key(self.shared.config.realm, keys.log_key())?;
-        let frontier = self.read(control::frontier).await?;
         let origin = log_key.verifier().name().as_str();
         let signed = Checkpoint::new(origin, frontier.size(), frontier.root(), Vec::new())
             .ok()
@@ -66,9 +95,17 @@ impl PublicLog {
                 let line = log_key.sign(&checkpoint).ok()?;
                 SignedCheckpoint::new(checkpoint, vec![line]).ok()
             });
-        Ok(Some(signed.ok_or_else(|| {
-            Fault::broken("the transparency log has no checkpoint")
-        })?))
+        let signed = signed.ok_or_else(|| Fault::broken("the transparency log has no checkpoint"))?;
+        Ok(Some(signed))
+    }
+
+    /// The last checkpoint, if it is of this size and all nodes have signed it.
+    fn cosigned(&self, size: u64) -> Option<SignedCheckpoint> {
+        let signers = cosigning::signers(&self.shared).ok()?.len();
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = last.as_ref().filter(|last| last.checkpoint().size() == size);
+        let all = signers + self.shared.config.audit.witnesses.len();
+        same.filter(|last| last.note().signatures().len() > all).cloned()
     }
 }
 
@@ -79,7 +116,11 @@ impl Audit for PublicLog {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // One that was asked for earlier may be ready later.
         let is_newer = |signed: &SignedCheckpoint, last: &SignedCheckpoint| {
-            signed.checkpoint().size() > last.checkpoint().size()
+            let of = |signed: &SignedCheckpoint| {
+                let signatures = signed.note().signatures().len();
+                (signed.checkpoint().size(), signatures)
+            };
+            of(signed) > of(last)
         };
         match (signed, &*last) {
             (Some(signed), None) => *last = Some(signed),
@@ -98,15 +139,55 @@ impl Audit for PublicLog {
 
     async fn policy(&self) -> Result<String, Unpublished> {
         let genesis = self.read(control::genesis).await?.ok_or(Unpublished::NotYet)?;
-        let key = VerifierKey::new(origin(genesis.realm)?, SignatureType::Ed25519, &genesis.log_key);
-        let key = key.map_err(|_| Fault::broken("the log's public key is none"))?;
-        Ok(format!("log {key}\nquorum none\n"))
+        let signers = self.read(control::signers).await?;
+        Ok(policy(&genesis, &signers, &self.shared.config.audit)?)
+    }
+
+    async fn receipt(&self, id: &ErasureId) -> Result<String, Unpublished> {
+        let erasure = *id;
+        let entries = self.read(move |view| receipts::entries(view, &erasure)).await?;
+        let entries = entries.ok_or(Unpublished::NotDestroyed)?;
+        let policy = Policy::parse(self.policy().await?.as_bytes())
+            .map_err(|_| Fault::broken("this node's policy is none"))?;
+        let signed = self.sign().await?.ok_or(Unpublished::NotYet)?;
+        // It says DESTROYED only where whoever trusts that policy can see it (erasure.md R17).
+        policy.verify(&signed).map_err(|_| Unpublished::NotCosigned)?;
+        let sha256 = *policy.sha256();
+        let receipt = self.read(move |view| receipts::assemble(view, (&erasure, &entries), &signed, sha256));
+        Ok(receipt.await?.to_string())
     }
 }
 
-/// The name of a realm's log, for ever.
-fn origin(realm: Realm) -> Result<KeyName, Fault> {
-    KeyName::new(&format!("eunoe/{realm}")).map_err(|_| Fault::broken("the log's name is none"))
+/// The log's key, and who must have signed a checkpoint: more than half of the nodes, and as many witnesses as are
+/// configured.
+fn policy(genesis: &GenesisRow, signers: &[NodeKeys], audit: &AuditConfig) -> Result<String, Fault> {
+    let key = VerifierKey::new(origin(genesis.realm)?, SignatureType::Ed25519, &genesis.log_key);
+    let key = key.map_err(|_| Fault::broken("the log's public key is none"))?;
+    let mut policy = format!("log {key}\n");
+    if signers.is_empty() {
+        return Ok(policy + "quorum none\n");
+    }
+    let mut names = String::new();
+    for keys in signers {
+        let key = signing::cosigner(genesis.realm, keys)?;
+        policy += &format!("witness node-{} {key}\n", keys.node);
+        names += &format!(" node-{}", keys.node);
+    }
+    let majority = signers.len() / 2 + 1;
+    policy += &format!("group nodes {majority}{names}\n");
+    if audit.witnesses.is_empty() {
+        return Ok(policy + "quorum nodes\n");
+    }
+    let mut names = String::new();
+    for (number, witness) in (1..).zip(&audit.witnesses) {
+        policy += &format!("witness witness-{number} {} {}\n", witness.key, witness.address);
+        names += &format!(" witness-{number}");
+    }
+    if audit.quorum == 0 {
+        return Ok(policy + "quorum nodes\n");
+    }
+    policy += &format!("group witnesses {}{names}\n", audit.quorum);
+    Ok(policy + "group everybody all nodes witnesses\nquorum everybody\n")
 }
 
 fn log_key(realm: Realm, seed: &SecretKey) -> Result<LogKey, Fault> {
@@ -163,7 +244,9 @@ async fn tile(State(log): State<Arc<PublicLog>>, Path(path): Path<String>) -> Re
 
 fn refused(error: &Unpublished) -> Response {
     let status = match error {
-        Unpublished::NotYet => StatusCode::SERVICE_UNAVAILABLE,
+        Unpublished::NotYet | Unpublished::NotDestroyed | Unpublished::NotCosigned => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Unpublished::NoSuchTile => StatusCode::NOT_FOUND,
         Unpublished::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };

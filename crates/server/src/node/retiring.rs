@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eunoe_core::control::{AttestDestroyed, Command, HOLDS_NONE, Reply};
+use eunoe_core::control::{Command, HOLDS_NONE, Reply};
 use eunoe_types::{GroupId, NodeId};
 use eunoe_vault::VaultError;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{NodeError, Shared};
 use crate::peer::ProposeOutcome;
-use crate::surroundings;
 
 /// How long work under way has to end: longer than a peer may take to answer for a root.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
@@ -67,13 +66,8 @@ async fn empty(shared: &Arc<Shared>) -> Result<bool, NodeError> {
 
 /// Says in the log that this node holds none. It does not hear any more who leads: it asks who may know.
 async fn say(shared: &Arc<Shared>, by: NodeId) -> bool {
-    let command = Command::AttestDestroyed(AttestDestroyed {
-        node: shared.config.node_id,
-        boot: shared.boot,
-        epoch: HOLDS_NONE,
-        time: surroundings::now(),
-    });
-    let command = Bytes::from(command.encode());
+    let word = shared.signer.word(shared.boot, HOLDS_NONE);
+    let command = Bytes::from(Command::AttestDestroyed(word).encode());
     let (deadline, mut to) = (Instant::now() + SAY_TIMEOUT, by);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -91,14 +91,14 @@ pub(super) async fn clients(
 ) -> Result<(), NodeError> {
     let shared = &core.shared;
     let edge = core.edge(stop.clone())?;
-    let erasures = ErasureServiceServer::new(Erasures::new(edge.clone(), shared.faults.clone()))
-        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let audit: Arc<dyn Audit> = Arc::<PublicLog>::clone(public);
+    let erasures = Erasures::new(edge.clone(), Arc::clone(&audit), shared.faults.clone());
+    let erasures = ErasureServiceServer::new(erasures).max_decoding_message_size(REQUEST_BYTES_MAX);
     let chat = ChatServiceServer::new(Chat::new(edge, shared.faults.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(2 * REQUEST_BYTES_MAX);
     let cluster = ClusterServiceServer::new(Cluster::new(super::operator(shared, log)?))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
-    let audit: Arc<dyn Audit> = Arc::<PublicLog>::clone(public);
     let audit = AuditServiceServer::new(Audits::new(audit, shared.faults.clone()))
         .max_decoding_message_size(REQUEST_BYTES_MAX);
     let reflection = tonic_reflection::server::Builder::configure()

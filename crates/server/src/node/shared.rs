@@ -16,6 +16,7 @@ use super::NodeError;
 use super::custodian::Custodian;
 use super::dark::Granted;
 use super::quorum::Quorums;
+use super::signing::{Signer, SigningSeeds};
 use crate::admin::Health;
 use crate::config::Config;
 use crate::edge::Hub;
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     draining: AtomicBool,
     keeps_share: AtomicBool,
     pub(super) granted: Granted,
+    pub(super) signer: Signer,
     failures: (mpsc::Sender<NodeError>, Mutex<mpsc::Receiver<NodeError>>),
 }
 
@@ -59,6 +61,7 @@ impl Shared {
         peers: Peers,
         directory: PeerDirectory,
         blocking: Blocking,
+        seeds: &SigningSeeds,
     ) -> Result<Arc<Self>, NodeError> {
         let locking = if config.development {
             Locking::BestEffort
@@ -68,6 +71,8 @@ impl Shared {
         let arena = KeyArena::new(locking, KEYS_MAX)?;
         let mut boot = BootId::default();
         SystemEntropy.fill(&mut boot.0).map_err(|_| NodeError::Entropy)?;
+        let class = vault.descriptor().class;
+        let signer = Signer::new(config.node_id, config.realm, class, seeds)?;
         let (failed, failures) = mpsc::channel(1);
         let shared = Arc::new(Self {
             boot,
@@ -85,6 +90,7 @@ impl Shared {
             draining: AtomicBool::new(false),
             keeps_share: AtomicBool::new(false),
             granted: Granted::default(),
+            signer,
             failures: (failed, Mutex::new(failures)),
             config,
         });

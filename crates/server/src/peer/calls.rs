@@ -48,6 +48,14 @@ pub trait PeerCalls: Send + Sync + 'static {
         timeout: Duration,
     ) -> Result<SecretBytes, GrantError>;
 
+    /// Asks `to` for its signature under a checkpoint of the transparency log: a line, unless its tree is another.
+    async fn cosign(
+        &self,
+        to: NodeId,
+        checkpoint: String,
+        timeout: Duration,
+    ) -> Result<Option<String>, TransportError>;
+
     /// Brings `to` a root for its memory, or a share for its vault, or both. `Ok` when the share is durable there.
     async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError>;
 

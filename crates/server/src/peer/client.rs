@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::{
-    AwaitAppliedRequest, ChangeGroupRequest, DrainRequest, GroupMember, InstallRootRequest,
+    AwaitAppliedRequest, ChangeGroupRequest, CosignRequest, DrainRequest, GroupMember, InstallRootRequest,
     OpenHandOverRequest, PingRequest, PingResponse, ProposeRequest, RelayTypingRequest, ReleaseRootRequest,
     RenewLeaseRequest, RetireRequest, change_group_request::Change, propose_response::Outcome,
 };
@@ -136,6 +136,18 @@ impl PeerCalls for PeerClient {
             },
             Err(_) => Err(TransportError::Timeout.into()),
         }
+    }
+
+    async fn cosign(
+        &self,
+        to: NodeId,
+        checkpoint: String,
+        timeout: Duration,
+    ) -> Result<Option<String>, TransportError> {
+        let mut link = self.link(to)?;
+        let call = link.client.cosign(timed(CosignRequest { checkpoint }, timeout));
+        let line = within(timeout, call).await?.into_inner().line;
+        Ok((!line.is_empty()).then_some(line))
     }
 
     async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError> {

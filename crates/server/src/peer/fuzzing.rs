@@ -39,6 +39,7 @@ pub(crate) const MESSAGES: &[Reader] = &[
             server::boot_id(&request.boot_id).is_ok()
         })
     }),
+    ("cosign", |bytes| read(bytes, |_: proto::CosignRequest| true)),
     ("root", |bytes| read(bytes, |_: proto::InstallRootRequest| true)),
     ("state", |bytes| {
         read(bytes, |answer: proto::PingResponse| {

@@ -32,6 +32,9 @@ pub trait PeerHandler: Send + Sync + 'static {
         boot_id: BootId,
     ) -> Result<SecretBytes, RefusedGrant>;
 
+    /// A line under a checkpoint of the transparency log, unless this node has another tree, or none so large.
+    async fn cosign(&self, checkpoint: &str) -> Option<String>;
+
     /// Keeps what `from`, which must lead the control group, gives of a root. Answers once the share is durable.
     async fn install_root(&self, from: NodeId, given: GivenRoot) -> Result<(), RefusedGrant>;
 

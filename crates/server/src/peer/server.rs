@@ -7,12 +7,13 @@ use bytes::Bytes;
 use eunoe_crypto::{HandOver, SecretBytes};
 use eunoe_proto::peer::peer_service_server::{PeerService, PeerServiceServer};
 use eunoe_proto::peer::{
-    AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, DrainRequest,
-    DrainResponse, InstallRootRequest, InstallRootResponse, OpenHandOverRequest, OpenHandOverResponse,
-    PingRequest, PingResponse, ProposeRequest, ProposeResponse, RaftAppendRequest, RaftAppendResponse,
-    RaftCallRequest, RaftCallResponse, RaftSnapshotRequest, RaftSnapshotResponse, RelayTypingRequest,
-    RelayTypingResponse, ReleaseRootRequest, ReleaseRootResponse, RenewLeaseRequest, RenewLeaseResponse,
-    RetireRequest, RetireResponse, change_group_request::Change, propose_response::Outcome,
+    AwaitAppliedRequest, AwaitAppliedResponse, ChangeGroupRequest, ChangeGroupResponse, CosignRequest,
+    CosignResponse, DrainRequest, DrainResponse, InstallRootRequest, InstallRootResponse,
+    OpenHandOverRequest, OpenHandOverResponse, PingRequest, PingResponse, ProposeRequest, ProposeResponse,
+    RaftAppendRequest, RaftAppendResponse, RaftCallRequest, RaftCallResponse, RaftSnapshotRequest,
+    RaftSnapshotResponse, RelayTypingRequest, RelayTypingResponse, ReleaseRootRequest, ReleaseRootResponse,
+    RenewLeaseRequest, RenewLeaseResponse, RetireRequest, RetireResponse, change_group_request::Change,
+    propose_response::Outcome,
 };
 use eunoe_raft::{CallKind, Node, RaftNode, ServeError};
 use eunoe_types::{BootId, ConversationId, GroupId, NodeId};
@@ -241,6 +242,13 @@ impl<R: RaftInbound, H: PeerHandler> PeerService for PeerServer<R, H> {
         let part = HandOver::seal_to(public, &released.map_err(status::of_grant)?);
         let part = part.map_err(|_| Status::invalid_argument("nothing is sealed to this public key"))?;
         Ok(Response::new(ReleaseRootResponse { part: part.into() }))
+    }
+
+    async fn cosign(&self, request: Request<CosignRequest>) -> Result<Response<CosignResponse>, Status> {
+        identity(&request)?;
+        let line = self.handler.cosign(&request.into_inner().checkpoint).await;
+        let line = line.unwrap_or_default();
+        Ok(Response::new(CosignResponse { line }))
     }
 
     async fn open_hand_over(

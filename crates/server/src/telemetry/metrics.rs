@@ -101,6 +101,7 @@ metrics! {
         INVARIANT_VIOLATIONS: Counter<u64> = ("eunoe_invariant_violations_total", Kind::Counter, "1", ["group", "invariant"], "Rows of the state at which a rule that always holds was seen broken, again in each pass; anything but none is damage or a bug");
         SCRUB_PASSES: Counter<u64> = ("eunoe_scrub_passes_total", Kind::Counter, "1", ["group"], "Passes over all rows of a group's state that looked for broken rules");
         VAULT_ROLLBACKS: Counter<u64> = ("eunoe_vault_rollbacks_total", Kind::Counter, "1", [], "Shares that were in the vault after this node had said that they are destroyed: somebody put the vault back from a copy; they were destroyed again");
+        COSIGNATURES_MISSED: Counter<u64> = ("eunoe_log_cosignatures_missed_total", Kind::Counter, "1", ["node"], "Checkpoints of the transparency log that a node did not sign: it was not reached in time, or its tree is another one");
         RELOADS_FAILED: Counter<u64> = ("eunoe_reload_failures_total", Kind::Counter, "1", ["files"], "Looks at changed files (`certificates`, `issuer_keys`) that could not be used, one every 5 seconds while it lasts");
         SPANS_EXPORTED: Counter<u64> = ("eunoe_telemetry_spans_exported_total", Kind::Counter, "1", [], "Spans that the collector has taken");
         SPANS_DROPPED: Counter<u64> = ("eunoe_telemetry_spans_dropped_total", Kind::Counter, "1", [], "Spans that found no room in the queue, or that the collector did not take in time");

@@ -107,6 +107,10 @@ impl PeerHandler for Handler {
         }
     }
 
+    async fn cosign(&self, checkpoint: &str) -> Option<String> {
+        (!checkpoint.is_empty()).then(|| checkpoint.to_uppercase())
+    }
+
     async fn release_root(
         &self,
         from: NodeId,

@@ -359,7 +359,7 @@ impl Asker {
             })
             .await;
         let outcome = match &answer {
-            Ok(Some(Ok((view, _)))) => self.erasure(tenant, view),
+            Ok(Some(Ok(requested))) => self.erasure(tenant, &requested.view),
             other => self.outcome(other),
         };
         if let Outcome::Ok(Reply::Erasure(shown)) = &outcome {

@@ -187,6 +187,16 @@ impl PeerCalls for Links {
             .await??)
     }
 
+    async fn cosign(
+        &self,
+        to: NodeId,
+        checkpoint: String,
+        timeout: Duration,
+    ) -> Result<Option<String>, TransportError> {
+        let serve = move |core: Core| boxed(async move { core.handler().cosign(&checkpoint).await });
+        self.ask(to, timeout, None, serve).await
+    }
+
     async fn install_root(&self, to: NodeId, given: GivenRoot) -> Result<(), TransportError> {
         let from = self.own;
         let serve = move |core: Core| boxed(async move { core.handler().install_root(from, given).await });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eunoe_core::Machine;
 use eunoe_server::config::Config;
-use eunoe_server::node::{Core, CoreParts};
+use eunoe_server::node::{Core, CoreParts, SigningSeeds};
 use eunoe_server::peer::Peers;
 use eunoe_server::tls::PeerDirectory;
 use eunoe_types::NodeId;
@@ -117,6 +117,7 @@ impl Node {
             transport: links.clone(),
             peers: links as Peers,
             blocking: eunoe_raft::Blocking::Inline,
+            seeds: SigningSeeds::new(&self.id.0.to_be_bytes()),
             claim,
         };
         let core = {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use eunoe_core::placement::{Policy, Site};
 use eunoe_raft::RaftConfig;
 use eunoe_server::config::{
-    Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths, VaultConfig,
+    AuditConfig, Config, Erasure, Limits, Listen, LogConfig, Member, TelemetryConfig, TlsPaths, VaultConfig,
 };
 use eunoe_types::{NodeId, Realm};
 use tokio::runtime::Runtime;
@@ -84,6 +84,7 @@ pub(super) fn node(id: NodeId, founders: &[NodeId]) -> Config {
             metrics_interval: Duration::from_secs(60),
         },
         vault: VaultConfig::File,
+        audit: AuditConfig::default(),
     }
 }
 
