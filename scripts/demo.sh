@@ -178,7 +178,7 @@ for node in 1 2 3; do
 done
 kept_is_intact
 
-erase destroyed --urgent >"$dir/destroyed.json"
+erase destroyed --urgent --ticket "$dir/ticket" >"$dir/destroyed.json"
 [ "$(json 'd["status"]' <"$dir/destroyed.json")" = DESTROYED ] || fail "the erasure is not DESTROYED: $(cat "$dir/destroyed.json")"
 say "erased $(cat "$dir/destroyed.subject"), urgently: DESTROYED"
 for node in 1 2 3; do
@@ -199,5 +199,11 @@ complete='d["status"] == "DESTROYED" and d["keys_left"] == 0 and all(leg["state"
 shown="$(json '"{status}({grade}), {keys} keys, missing nodes {missing}".format(**d)' <"$dir/shown.json")"
 say "erasure show: $shown"
 
+eunoe erasure receipt --tenant demo "$request" -o "$dir/receipt"
+eunoe audit policy -o "$dir/policy"
 eunoe dev stop --dir "$dir" >/dev/null
-say "stopped; done"
+say "stopped all nodes"
+eunoe verify receipt "$dir/receipt" --policy "$dir/policy" --ticket "$dir/ticket" >"$dir/verdict.json"
+verdict='"{kind} key destroyed ({grade}), signed by nodes {attested}, log signed by {cosigners}".format(**d)'
+say "the receipt ($(wc -c <"$dir/receipt") bytes) is valid without them: $(json "$verdict" <"$dir/verdict.json")"
+say "done"

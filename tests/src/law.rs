@@ -11,6 +11,8 @@ pub const ARROWS: &[(&str, &[&str])] = &[
     ("eunoe-proto", &[]),
     // An auditor builds it alone; the fuzzers' forms are all that it has of the types.
     ("eunoe-evidence", &["eunoe-types", "eunoe-merkle"]),
+    // Who runs a witness trusts no node, and builds none.
+    ("eunoe-witness", &["eunoe-evidence"]),
     ("eunoe-core", &["eunoe-types", "eunoe-merkle"]),
     ("eunoe-crypto", &["eunoe-types"]),
     ("eunoe-custody", &["eunoe-types", "eunoe-core", "eunoe-crypto"]),
@@ -22,6 +24,7 @@ pub const ARROWS: &[(&str, &[&str])] = &[
         &[
             "eunoe-types",
             "eunoe-evidence",
+            "eunoe-witness",
             "eunoe-core",
             "eunoe-crypto",
             "eunoe-custody",
@@ -32,7 +35,10 @@ pub const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("eunoe-client", &["eunoe-types", "eunoe-proto"]),
-    ("eunoe-cli", &["eunoe-types", "eunoe-evidence", "eunoe-client"]),
+    (
+        "eunoe-cli",
+        &["eunoe-types", "eunoe-evidence", "eunoe-witness", "eunoe-client"],
+    ),
     // Wire formats and nothing that serves: what it reads must not depend on what a node would show.
     (
         "eunoe-attack",
@@ -73,6 +79,7 @@ const EVERY_LIBRARY: &[&str] = &[
     "eunoe-types",
     "eunoe-merkle",
     "eunoe-evidence",
+    "eunoe-witness",
     "eunoe-proto",
     "eunoe-core",
     "eunoe-crypto",
@@ -100,7 +107,8 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("blake3", &["eunoe-crypto", "eunoe-store", "eunoe-vault"]),
     // Where the keys of vaults are that keep none themselves.
     ("cryptoki", &["eunoe-vault"]),
-    ("ureq", &["eunoe-vault"]),
+    // Calls over HTTP: a server of keys, and witnesses.
+    ("ureq", &["eunoe-vault", "eunoe-witness"]),
     // The transparency log's tree and key ids; fingerprints of the public keys that nodes must show.
     (
         "sha2",
@@ -110,9 +118,15 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     // Other people's verifiers, for tests.
     ("signed_note", &[]),
     ("tlog_tiles", &[]),
-    ("zeroize", &["eunoe-crypto", "eunoe-vault", "eunoe-server"]),
-    // Keys come from `eunoe_crypto::Entropy`; these two make request ids and serial numbers.
-    ("getrandom", &["eunoe-crypto", "eunoe-client", "eunoe-cli"]),
+    (
+        "zeroize",
+        &["eunoe-crypto", "eunoe-vault", "eunoe-server", "eunoe-witness"],
+    ),
+    // A node's keys come from `eunoe_crypto::Entropy`; a witness makes its own, the others request ids and serial numbers.
+    (
+        "getrandom",
+        &["eunoe-crypto", "eunoe-client", "eunoe-cli", "eunoe-witness"],
+    ),
     ("prost", &["eunoe-proto", "eunoe-server", "eunoe-client"]),
     (
         "tonic",
@@ -131,12 +145,15 @@ pub const OWNERS: &[(&str, &[&str])] = &[
     ("prometheus", &["eunoe-server"]),
     ("tonic-reflection", &["eunoe-server"]),
     ("tonic-web", &["eunoe-server"]),
-    ("axum", &["eunoe-server"]),
+    ("axum", &["eunoe-server", "eunoe-witness"]),
     ("governor", &["eunoe-server"]),
     ("tracing-subscriber", &["eunoe-server"]),
     ("jsonwebtoken", &["eunoe-server", "eunoe-cli"]),
     ("x509-parser", &["eunoe-server"]),
-    ("rustls", &["eunoe-server", "eunoe-client", "eunoe-vault"]),
+    (
+        "rustls",
+        &["eunoe-server", "eunoe-client", "eunoe-vault", "eunoe-witness"],
+    ),
     ("tokio-rustls", &["eunoe-server", "eunoe-client"]),
     ("backon", &["eunoe-client"]),
     (

@@ -88,6 +88,7 @@ fn forbidden_arrows_are_seen() {
         ("eunoe-core", "eunoe-crypto", None),
         ("eunoe-evidence", "eunoe-core", None),
         ("eunoe-custody", "eunoe-store", None),
+        ("eunoe-witness", "eunoe-server", None),
         ("eunoe-client", "eunoe-server", None),
         ("eunoe-cli", "eunoe-raft", None),
         ("eunoe-client", "eunoe-cli", Some("dev")),

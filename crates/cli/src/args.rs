@@ -14,6 +14,7 @@ use crate::dev::DevArgs;
 use crate::erasure::args::{EraseConversation, ErasureCommand, SubjectCommand, TenantCommand};
 use crate::output::Output;
 use crate::verify::VerifyCommand;
+use crate::witness::WitnessArgs;
 
 /// Command line of Eunoe, the chat store that can prove it forgot.
 ///
@@ -97,12 +98,14 @@ pub(crate) enum Command {
     /// Show and change the cluster's members (role operator)
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Get the transparency log and the verification policy (role auditor)
+    /// Get the transparency log and the verification policy (role auditor), and watch what was got
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Check evidence offline
     #[command(subcommand)]
     Verify(VerifyCommand),
+    /// Run a witness of transparency logs, which cosigns what it saw to grow and never to fork
+    Witness(WitnessArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

@@ -1,5 +1,5 @@
 //! `eunoe audit …`: the transparency log and what a verifier may trust, as the cluster gives them. Nothing that it gives is
-//! believed here; `eunoe verify` checks it.
+//! believed here; `eunoe verify` and the commands that watch the log check it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,23 @@ use crate::context::auditor_client;
 use crate::failure::Failure;
 use crate::files::{self, Access};
 use crate::output;
+use crate::watch::{self, ConvictArgs, MonitorArgs};
 
 /// The commands.
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
+    #[command(flatten)]
+    Cluster(ClusterAuditCommand),
+    /// Read a copy of the whole log for what cannot be true: erased keys that come back, destruction that is stated too
+    /// early, forged words, a fork. Asks no server
+    Monitor(MonitorArgs),
+    /// Check a key or a root that has come to light against a log or a receipt that calls it destroyed. Asks no server
+    Convict(ConvictArgs),
+}
+
+/// The commands that ask the cluster.
+#[derive(Subcommand)]
+pub(crate) enum ClusterAuditCommand {
     /// Get a checkpoint of the transparency log
     Checkpoint,
     /// Copy the transparency log into a folder, in the layout of C2SP tlog-tiles; what is there already stays
@@ -35,11 +48,16 @@ pub(crate) enum AuditCommand {
 
 /// Does what was asked for.
 pub(crate) async fn run(global: &Global, command: AuditCommand) -> Result<(), Failure> {
+    let command = match command {
+        AuditCommand::Monitor(args) => return watch::monitor(global, &args),
+        AuditCommand::Convict(args) => return watch::convict(global, &args),
+        AuditCommand::Cluster(command) => command,
+    };
     let client = auditor_client(global).await?;
     match command {
-        AuditCommand::Checkpoint => output::bytes(client.audit().checkpoint().await?.as_bytes()),
-        AuditCommand::Fetch { folder } => fetch(global, &client, &folder).await,
-        AuditCommand::Policy { o } => {
+        ClusterAuditCommand::Checkpoint => output::bytes(client.audit().checkpoint().await?.as_bytes()),
+        ClusterAuditCommand::Fetch { folder } => fetch(global, &client, &folder).await,
+        ClusterAuditCommand::Policy { o } => {
             let policy = client.audit().policy().await?;
             Policy::parse(policy.as_bytes())
                 .map_err(|error| Failure::local(format!("the cluster's policy is none: {error}")))?;

@@ -1,4 +1,4 @@
-//! `eunoe`: conversations, imports, erasures, the cluster's members, evidence and a local cluster for development.
+//! `eunoe`: conversations, imports, erasures, the cluster's members, evidence, a witness and a local cluster for development.
 //!
 //! The library is the whole program; it exists so that fuzzers can reach what reads files.
 #![forbid(unsafe_code)]
@@ -19,6 +19,8 @@ mod import;
 mod json;
 mod output;
 mod verify;
+mod watch;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -67,6 +69,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Cluster(command) => Box::pin(cluster::run(global, command)).await,
         Command::Audit(command) => Box::pin(audit::run(global, command)).await,
         Command::Verify(command) => verify::run(global, command),
+        Command::Witness(arguments) => Box::pin(witness::run(global, arguments)).await,
         Command::Dev(command) => Box::pin(dev::run(global, command)).await,
         // Answered before the runtime was started.
         Command::Completions { .. } => Ok(()),

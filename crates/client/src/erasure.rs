@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eunoe_proto::erasure::erasure_service_client::ErasureServiceClient;
 use eunoe_proto::erasure::{
-    CancelErasureRequest, Erasure, ErasureState, GetErasureRequest, ListErasuresRequest,
+    CancelErasureRequest, Erasure, ErasureState, GetErasureRequest, GetReceiptRequest, ListErasuresRequest,
     RequestErasureRequest,
 };
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
@@ -27,6 +27,9 @@ pub struct RequestedErasure {
     pub erasure: Erasure,
     /// False when it was there before.
     pub created: bool,
+    /// What opens the receipt's commitment. Personal data: it is the caller's to keep, or nobody can show later whom the
+    /// receipt is of. None for a conversation that was named by the server's id, and once its key is REKEYED.
+    pub ticket: Option<String>,
     /// The id that the request was made with. A second person repeats the request for a tenant with it.
     pub request_id: String,
 }
@@ -62,6 +65,7 @@ impl<'a> Erasures<'a> {
         Ok(RequestedErasure {
             erasure: present(reply.erasure)?,
             created: reply.created,
+            ticket: Some(reply.ticket).filter(|ticket| !ticket.is_empty()),
             request_id,
         })
     }
@@ -84,6 +88,16 @@ impl<'a> Erasures<'a> {
         };
         let rpc = |channel, request| async move { stub(channel).get_erasure(request).await };
         present(self.client.call(Repeat::Safe, request, rpc).await?.erasure)
+    }
+
+    /// Returns a receipt of an erasure that is DESTROYED, as it is to be kept.
+    pub async fn receipt(&self, erasure_id: &str) -> Result<String, ClientError> {
+        let request = GetReceiptRequest {
+            tenant: self.client.tenant().to_owned(),
+            erasure_id: erasure_id.to_owned(),
+        };
+        let rpc = |channel, request| async move { stub(channel).get_receipt(request).await };
+        Ok(self.client.call(Repeat::Safe, request, rpc).await?.receipt)
     }
 
     /// The pages of the tenant's erasures, newest first; `page_size` is at most 1,000, and 0 leaves it to the

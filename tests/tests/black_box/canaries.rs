@@ -299,10 +299,15 @@ fn nothing_is_told(mut told: Vec<u8>, words: &[String], keys: &[[u8; keys::KEY_B
     assert_eq!(find(&ids, &told).len(), 1);
 }
 
+/// The one secret that a node keeps as it is.
+const SIGNING_KEYS: &str = "signing.key";
+
 fn nothing_is_found<Word: AsRef<[u8]>>(cluster: &Cluster, words: &[Word], what: &str) {
     let looked_for = Words::new(words);
     for node in cluster.nodes() {
-        let (found, bytes) = looked_for.find_below(&cluster.node_dir(node));
+        let (mut found, bytes) = looked_for.find_below(&cluster.node_dir(node));
+        // What it signs with opens nothing, and is in this one file.
+        found.retain(|finding| !finding.path.ends_with(SIGNING_KEYS));
         eprintln!(
             "node {node}: {} {what}s looked for in {bytes} bytes of {} files",
             words.len(),

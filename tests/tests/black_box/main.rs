@@ -16,6 +16,7 @@ mod load;
 mod node_life;
 mod partition;
 mod placement;
+mod receipts;
 mod steps;
 mod tail_and_typing;
 mod telemetry;

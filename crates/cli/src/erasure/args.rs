@@ -1,5 +1,6 @@
 //! `eunoe subject|tenant|erasure …` as clap reads them, and what all erasures share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -55,6 +56,10 @@ pub(crate) struct EraseOptions {
     /// The same id and target give the same erasure; without it a random one
     #[arg(long, value_name = "ID", default_value = "")]
     pub(crate) request_id: String,
+    /// Keep what opens the receipt's commitment in this file, which must not exist. It is personal data, and nobody else
+    /// has it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ticket: Option<PathBuf>,
     /// Seconds that --wait waits at most; the erasure goes on all the same
     #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -126,6 +131,14 @@ pub(crate) enum ErasureCommand {
     Watch {
         /// Its id, 32 hex digits
         request: String,
+    },
+    /// Print or keep a receipt of an erasure that is DESTROYED; verify it with `eunoe verify receipt`
+    Receipt {
+        /// Its id, 32 hex digits
+        request: String,
+        /// Write it to this file
+        #[arg(short = 'o', long = "out", value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Take an erasure back that is REQUESTED or FENCED (role dpo; a platform what it asked for itself)
     Cancel {

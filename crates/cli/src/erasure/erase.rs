@@ -11,6 +11,7 @@ use eunoe_types::Role;
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::files::{self, Access};
 use crate::json::insert_time;
 use crate::output::{self, Output, list, printable};
 
@@ -73,7 +74,12 @@ async fn run(
         hold_seconds: options.hold,
         ..Default::default()
     };
+    if let Some(path) = options.ticket.as_deref().filter(|path| path.exists()) {
+        let message = format!("{} is there already: no ticket is overwritten", path.display());
+        return Err(Failure::local(message));
+    }
     let requested = client.erasures().request(request).await?;
+    keep_ticket(options, requested.ticket.as_deref())?;
     let mut result = Requested {
         erasure: requested.erasure,
         request_id: requested.request_id,
@@ -88,6 +94,17 @@ async fn run(
     // Also when the wait failed: without its id nobody could look after the erasure.
     result.print(global.output)?;
     waited
+}
+
+/// Keeps what opens the receipt's commitment, before anything else: it is given only until the key is gone.
+fn keep_ticket(options: &EraseOptions, ticket: Option<&str>) -> Result<(), Failure> {
+    match (&options.ticket, ticket) {
+        (None, _) => Ok(()),
+        (Some(path), Some(ticket)) => files::write(path, ticket, Access::Private),
+        (Some(_), None) => Err(Failure::local(
+            "the erasure is under way and there is no ticket: its key is gone, or the conversation was named by --id",
+        )),
+    }
 }
 
 /// Waits, and brings `erasure` up to date.

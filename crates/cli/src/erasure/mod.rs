@@ -12,6 +12,8 @@ use eunoe_types::Role;
 use crate::args::Global;
 use crate::context::{any_tenant_client, tenant_client, tenant_client_as};
 use crate::failure::Failure;
+use crate::files::{self, Access};
+use crate::output;
 use args::{ErasureCommand, SubjectCommand, TenantCommand};
 
 pub(crate) use erase::conversation;
@@ -36,6 +38,17 @@ pub(crate) async fn run(global: &Global, command: ErasureCommand) -> Result<(), 
         ErasureCommand::Show { request } => {
             let client = any_tenant_client(global).await?;
             show::print(global.output, &client.erasures().get(&request).await?)
+        }
+        ErasureCommand::Receipt { request, file } => {
+            let receipt = any_tenant_client(global)
+                .await?
+                .erasures()
+                .receipt(&request)
+                .await?;
+            match file {
+                Some(path) => files::write(&path, &receipt, Access::Public),
+                None => output::bytes(receipt.as_bytes()),
+            }
         }
         ErasureCommand::Cancel { request } => {
             let client = tenant_client_as(global, Role::Dpo).await?;

@@ -78,7 +78,12 @@ impl Ladder {
             }
             let erasure = Some(erasure.clone());
             let created = false;
-            return RequestErasureResponse { erasure, created };
+            let ticket = "a ticket".to_owned();
+            return RequestErasureResponse {
+                erasure,
+                created,
+                ticket,
+            };
         }
         let id = format!("{:032x}", erasures.len() + 1);
         let (state, kind) = match request.target {
@@ -93,6 +98,7 @@ impl Ladder {
         RequestErasureResponse {
             erasure: Some(erasure),
             created: true,
+            ticket: "a ticket".to_owned(),
         }
     }
 }
@@ -195,6 +201,20 @@ impl ErasureService for Erasures {
         assert_eq!(request.tenant, "acme");
         let erasure = Some(self.0.find(&request.erasure_id)?);
         Ok(Response::new(GetErasureResponse { erasure }))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        let request = request.into_inner();
+        assert_eq!(request.tenant, "acme");
+        let erasure = self.0.find(&request.erasure_id)?;
+        if erasure.state() != ErasureState::Destroyed {
+            return Err(Status::failed_precondition(""));
+        }
+        let receipt = format!("a receipt of {}", erasure.id);
+        Ok(Response::new(GetReceiptResponse { receipt }))
     }
 
     async fn list_erasures(
