@@ -331,7 +331,8 @@ fn what_is_there_is_found(cluster: &Cluster, words: &[String], keys: &[[u8; keys
     plant("state/group-1/planted", words[0].as_bytes());
     let (found, _) = Words::new(words).find_below(&folder);
     assert_eq!(found.len(), 1);
-    plant("log/planted", &keys[0]);
+    // The first one of all is made of what the node signs with, and is in a file.
+    plant("log/planted", &keys[keys.len() - 1]);
     let (found, _) = Words::new(keys).find_below(&folder);
     assert_eq!(found.len(), 1);
 }

@@ -20,6 +20,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::erasure::{PATIENT, TENANT, erase, reason, start, subject, talk, wait_for};
+use crate::partition::impatient;
 
 /// What an auditor and a requester keep.
 struct Desk {
@@ -301,7 +302,8 @@ async fn a_receipt_is_given_once_a_witness_that_must_sign_has_signed() {
     drop(witness);
     let erasure = erase(&client, subject("bert", true)).await;
     destroyed(&client, &erasure).await;
-    let refused = client.erasures().receipt(&erasure.id).await.unwrap_err();
+    let impatient = impatient(&cluster, 1).await;
+    let refused = impatient.erasures().receipt(&erasure.id).await.unwrap_err();
     assert_eq!(
         (refused.code, reason(&refused)),
         (ErrorCode::Unavailable, "NOT_COSIGNED")
