@@ -12,7 +12,7 @@ use eunoe_client::{Client, ClientError, ErrorCode, StreamOptions, TailStart, inp
 use eunoe_tests::cluster::{Cluster, Setup, connect, instrumented, keys};
 use eunoe_tests::collector::{self, Collector};
 use eunoe_tests::random::Random;
-use eunoe_tests::scan::{Words, files_below};
+use eunoe_tests::scan::{Finding, Words, files_below};
 use eunoe_tests::wait::until_true;
 
 const TENANT: &str = "demo";
@@ -299,15 +299,17 @@ fn nothing_is_told(mut told: Vec<u8>, words: &[String], keys: &[[u8; keys::KEY_B
     assert_eq!(find(&ids, &told).len(), 1);
 }
 
-/// The one secret that a node keeps as it is.
-const SIGNING_KEYS: &str = "signing.key";
+/// What is found below a folder, but for the one secret that a node keeps as it is: what it signs with opens nothing.
+fn find_below(words: &Words, folder: &Path) -> (Vec<Finding>, usize) {
+    let (mut found, bytes) = words.find_below(folder);
+    found.retain(|finding| !finding.path.ends_with("signing.key"));
+    (found, bytes)
+}
 
 fn nothing_is_found<Word: AsRef<[u8]>>(cluster: &Cluster, words: &[Word], what: &str) {
     let looked_for = Words::new(words);
     for node in cluster.nodes() {
-        let (mut found, bytes) = looked_for.find_below(&cluster.node_dir(node));
-        // What it signs with opens nothing, and is in this one file.
-        found.retain(|finding| !finding.path.ends_with(SIGNING_KEYS));
+        let (found, bytes) = find_below(&looked_for, &cluster.node_dir(node));
         eprintln!(
             "node {node}: {} {what}s looked for in {bytes} bytes of {} files",
             words.len(),
@@ -331,8 +333,7 @@ fn what_is_there_is_found(cluster: &Cluster, words: &[String], keys: &[[u8; keys
     plant("state/group-1/planted", words[0].as_bytes());
     let (found, _) = Words::new(words).find_below(&folder);
     assert_eq!(found.len(), 1);
-    // The first one of all is made of what the node signs with, and is in a file.
     plant("log/planted", &keys[keys.len() - 1]);
-    let (found, _) = Words::new(keys).find_below(&folder);
+    let (found, _) = find_below(&Words::new(keys), &folder);
     assert_eq!(found.len(), 1);
 }
