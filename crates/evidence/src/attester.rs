@@ -4,31 +4,7 @@ use std::fmt;
 
 use ed25519_dalek::{SECRET_KEY_LENGTH, SIGNATURE_LENGTH, Signer as _, SigningKey};
 
-use crate::leaf::{HOLDER_ATTEST_DOMAIN, HOLDER_RETIRED_DOMAIN};
-
-/// What a node says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statement {
-    /// `eunoe/holder-attest@v1`: it holds nothing older than an epoch.
-    Destroyed,
-    /// `eunoe/holder-retired@v1`: it holds nothing, for good.
-    Retired,
-}
-
-impl Statement {
-    /// What stands in front of the realm and the leaf in the signed message.
-    pub fn domain(self) -> &'static [u8] {
-        match self {
-            Self::Destroyed => HOLDER_ATTEST_DOMAIN,
-            Self::Retired => HOLDER_RETIRED_DOMAIN,
-        }
-    }
-
-    /// The signed message: `leaf` is the statement's leaf without the field `sig`.
-    pub fn message(self, realm: &[u8; 16], leaf: &[u8]) -> Vec<u8> {
-        [self.domain(), realm, leaf].concat()
-    }
-}
+use crate::leaf::Statement;
 
 /// A node's key for its statements. The secret is wiped when it is dropped and never printed.
 pub struct Attester {

@@ -20,7 +20,7 @@ mod signer;
 mod tile;
 mod witness;
 
-pub use attester::{Attester, Statement};
+pub use attester::Attester;
 pub use audit::{AuditedLog, LogAudit, LogError};
 pub use checkpoint::{
     Checkpoint, CheckpointError, ConsistencyError, ORIGIN_BYTES_MAX, SignedCheckpoint, prove_consistency,
@@ -33,7 +33,7 @@ pub use eunoe_merkle as merkle;
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, JSON_NUMBER_MAX, JsonError, Object, Value};
 pub use key::{KEY_NAME_BYTES_MAX, KeyError, KeyId, KeyName, SignatureError, SignatureType, VerifierKey};
 pub use leaf::{
-    AttestationError, HOLDER_ATTEST_DOMAIN, HOLDER_RETIRED_DOMAIN, Kind, Process, VaultClass,
+    AttestationError, HOLDER_ATTEST_DOMAIN, HOLDER_RETIRED_DOMAIN, Kind, Process, Statement, VaultClass,
     attested_message,
 };
 pub use monitor::{

@@ -11,6 +11,30 @@ pub const HOLDER_ATTEST_DOMAIN: &[u8] = b"eunoe/holder-attest/v1\0";
 /// What is signed begins with this, where a holder speaks of all epochs for good.
 pub const HOLDER_RETIRED_DOMAIN: &[u8] = b"eunoe/holder-retired/v1\0";
 
+/// What a node says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// `eunoe/holder-attest@v1`: it holds nothing older than an epoch.
+    Destroyed,
+    /// `eunoe/holder-retired@v1`: it holds nothing, for good.
+    Retired,
+}
+
+impl Statement {
+    /// What stands in front of the realm and the leaf in the signed message.
+    pub fn domain(self) -> &'static [u8] {
+        match self {
+            Self::Destroyed => HOLDER_ATTEST_DOMAIN,
+            Self::Retired => HOLDER_RETIRED_DOMAIN,
+        }
+    }
+
+    /// The signed message: `leaf` is the statement's leaf without the field `sig`.
+    pub fn message(self, realm: &[u8; 16], leaf: &[u8]) -> Vec<u8> {
+        [self.domain(), realm, leaf].concat()
+    }
+}
+
 /// Why a holder's word does not count as its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttestationError {
@@ -42,12 +66,12 @@ pub(crate) struct Attestation {
 ///
 /// `leaf` has the type `holder-attest` or `holder-retired`; none if it has another.
 pub fn attested_message(realm: &[u8; 16], leaf: &Object<'_>) -> Option<Vec<u8>> {
-    let domain = match leaf.text("t") {
-        Ok("eunoe/holder-attest@v1") => HOLDER_ATTEST_DOMAIN,
-        Ok("eunoe/holder-retired@v1") => HOLDER_RETIRED_DOMAIN,
+    let statement = match leaf.text("t") {
+        Ok("eunoe/holder-attest@v1") => Statement::Destroyed,
+        Ok("eunoe/holder-retired@v1") => Statement::Retired,
         Ok(_) | Err(_) => return None,
     };
-    Some([domain, realm, leaf.without("sig").to_string().as_bytes()].concat())
+    Some(statement.message(realm, leaf.without("sig").to_string().as_bytes()))
 }
 
 impl Attestation {
@@ -73,11 +97,11 @@ impl Attestation {
     pub(crate) fn verify(&self, realm: &[u8; 16], key: Option<&[u8; 32]>) -> Result<(), AttestationError> {
         let key = VerifyingKey::from_bytes(key.ok_or(AttestationError::NoKey)?);
         let key = key.map_err(|_| AttestationError::Key)?;
-        let domain = match self.epoch {
-            Some(_) => HOLDER_ATTEST_DOMAIN,
-            None => HOLDER_RETIRED_DOMAIN,
+        let statement = match self.epoch {
+            Some(_) => Statement::Destroyed,
+            None => Statement::Retired,
         };
-        let message = [domain, realm, &self.unsigned].concat();
+        let message = statement.message(realm, &self.unsigned);
         // A key of small order is refused here too.
         key.verify_strict(&message, &Signature::from_bytes(&self.signature))
             .map_err(|_| AttestationError::Signature)

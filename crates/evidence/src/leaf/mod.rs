@@ -6,7 +6,9 @@ use crate::json::{JsonError, Object, Value};
 use crate::tile::ENTRY_BYTES_MAX;
 
 pub(crate) use attestation::Attestation;
-pub use attestation::{AttestationError, HOLDER_ATTEST_DOMAIN, HOLDER_RETIRED_DOMAIN, attested_message};
+pub use attestation::{
+    AttestationError, HOLDER_ATTEST_DOMAIN, HOLDER_RETIRED_DOMAIN, Statement, attested_message,
+};
 
 const PREFIX: &str = "eunoe/";
 const VERSION: &str = "@v1";
