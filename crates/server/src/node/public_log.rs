@@ -33,7 +33,7 @@ const BYTES: &str = "application/octet-stream";
 pub(super) struct PublicLog {
     shared: Arc<Shared>,
     witnesses: Witnesses,
-    /// Served while the node signs nothing.
+    /// Served while the node signs nothing, and while nothing new is to be signed.
     last: Mutex<Option<SignedCheckpoint>>,
 }
 
@@ -75,10 +75,24 @@ impl PublicLog {
             let cosigned = signed.note().signatures().len() - 1;
             if 2 * cosigned > signers || attempt == ATTEMPTS {
                 self.witnesses.gather(&self.shared, &mut signed).await?;
+                self.remember(&signed);
                 return Ok(Some(signed));
             }
         }
         Ok(None)
+    }
+
+    /// Keeps a checkpoint to be served again, unless there is a larger one, or as large a one with more signatures: one that
+    /// was asked for earlier may be ready later.
+    fn remember(&self, signed: &SignedCheckpoint) {
+        let rank = |signed: &SignedCheckpoint| {
+            let signatures = signed.note().signatures().len();
+            (signed.checkpoint().size(), signatures)
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|before| rank(signed) > rank(before)) {
+            *last = Some(signed.clone());
+        }
     }
 
     /// Signs what is applied now with the log's key, if this node holds it.
@@ -112,21 +126,9 @@ impl PublicLog {
 #[tonic::async_trait]
 impl Audit for PublicLog {
     async fn checkpoint(&self) -> Result<String, Unpublished> {
-        let signed = self.sign().await?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was asked for earlier may be ready later.
-        let is_newer = |signed: &SignedCheckpoint, last: &SignedCheckpoint| {
-            let of = |signed: &SignedCheckpoint| {
-                let signatures = signed.note().signatures().len();
-                (signed.checkpoint().size(), signatures)
-            };
-            of(signed) > of(last)
-        };
-        match (signed, &*last) {
-            (Some(signed), None) => *last = Some(signed),
-            (Some(signed), Some(before)) if is_newer(&signed, before) => *last = Some(signed),
-            (Some(_) | None, _) => {}
-        }
+        // What it signs is remembered; without keys, the last one is served.
+        self.sign().await?;
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().map(ToString::to_string).ok_or(Unpublished::NotYet)
     }
 

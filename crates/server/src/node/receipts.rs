@@ -41,9 +41,11 @@ pub(super) fn entries(view: &dyn StateView, id: &ErasureId) -> Result<Option<Ent
         switched,
         concerned: concerned(view, made, switched)?,
         until_full: full.is_some(),
+        entries,
+        spoken: BTreeSet::new(),
+        is_summed_up: false,
     };
-    words.collect(made, &mut entries)?;
-    Ok(Some(entries))
+    Ok(Some(words.collect(made)?))
 }
 
 /// A receipt of these entries at a checkpoint; none if they do not say enough.
@@ -121,47 +123,52 @@ struct Words<'a> {
     concerned: BTreeSet<u64>,
     /// Go on until the log says that all have spoken.
     until_full: bool,
+    entries: Entries,
+    /// Nodes whose word is among them.
+    spoken: BTreeSet<u64>,
+    /// Whether a summary of the log is among them.
+    is_summed_up: bool,
 }
 
 impl Words<'_> {
     /// Adds the first word of each node concerned, the keys that it is signed with, and the log's own summary.
-    fn collect(&self, made: u64, entries: &mut Entries) -> Result<(), Fault> {
+    fn collect(mut self, made: u64) -> Result<Entries, Fault> {
         let (mut from, mut seen) = (made, 0);
-        let mut spoken = BTreeSet::new();
         while seen < EVENTS_MAX {
             let events = control::cluster_events(self.view, from, EVENTS)?;
             let Some(last) = events.last() else { break };
             (from, seen) = (last + 1, seen + events.len());
             for index in events {
-                if self.look(index, entries, &mut spoken)? {
-                    return Ok(());
+                if self.look(index)? {
+                    return Ok(self.entries);
                 }
             }
         }
-        Ok(())
+        Ok(self.entries)
     }
 
     /// Looks at one event; says whether nothing more is needed.
-    fn look(&self, index: u64, entries: &mut Entries, spoken: &mut BTreeSet<u64>) -> Result<bool, Fault> {
+    fn look(&mut self, index: u64) -> Result<bool, Fault> {
         let bytes = leaf(self.view, index)?;
         let said = read(&bytes)?;
         let number = |name| said.number(name).unwrap_or_default();
         let is_after = index > self.switched && number("epoch") > self.epoch;
         let node = number("node");
         match said.text("t").unwrap_or_default() {
-            "eunoe/holder-attest@v1" if is_after => self.take_word(index, node, entries, spoken)?,
-            "eunoe/holder-retired@v1" => self.take_word(index, node, entries, spoken)?,
+            "eunoe/holder-attest@v1" if is_after => self.take_word(index, node)?,
+            "eunoe/holder-retired@v1" => self.take_word(index, node)?,
             "eunoe/decommissioned@v1" if self.concerned.contains(&node) => {
-                entries.insert(index);
+                self.entries.insert(index);
             }
             "eunoe/lease-expired@v1" if is_after && self.concerned.contains(&node) => {
-                entries.insert(index);
+                self.entries.insert(index);
             }
             "eunoe/epoch-destroyed@v1" if index > self.switched => {
                 let (before, full) = (number("destroyed_before"), number("full_before"));
                 let is_new = before > self.epoch;
-                if is_new && (full > self.epoch || !entries.iter().any(|known| self.is_summary(*known))) {
-                    entries.insert(index);
+                if is_new && (full > self.epoch || !self.is_summed_up) {
+                    self.entries.insert(index);
+                    self.is_summed_up = true;
                 }
                 return Ok(is_new && (full > self.epoch || !self.until_full));
             }
@@ -170,25 +177,14 @@ impl Words<'_> {
         Ok(false)
     }
 
-    fn is_summary(&self, index: u64) -> bool {
-        let bytes = leaf(self.view, index).unwrap_or_default();
-        read(&bytes).is_ok_and(|said| said.text("t") == Ok("eunoe/epoch-destroyed@v1"))
-    }
-
-    fn take_word(
-        &self,
-        index: u64,
-        node: u64,
-        entries: &mut Entries,
-        spoken: &mut BTreeSet<u64>,
-    ) -> Result<(), Fault> {
-        if !self.concerned.contains(&node) || !spoken.insert(node) {
+    fn take_word(&mut self, index: u64, node: u64) -> Result<(), Fault> {
+        if !self.concerned.contains(&node) || !self.spoken.insert(node) {
             return Ok(());
         }
-        entries.insert(index);
+        self.entries.insert(index);
         let keys = control::keys_of(self.view, NodeId(node))?;
         let newest = keys.iter().rev().find(|keys: &&NodeKeys| keys.leaf < index);
-        entries.extend(newest.map(|keys| keys.leaf));
+        self.entries.extend(newest.map(|keys| keys.leaf));
         Ok(())
     }
 }
